@@ -1,0 +1,1 @@
+"""From a MIDI file and a feeling to a finished master."""

@@ -1,0 +1,55 @@
+"""An effect is a row: a name, its knobs and one function from sound to sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from daiw_master.errors import InputError
+from daiw_master.params import Param, Space
+
+#: A knob's value: one number, or one number per batch item.
+Setting = float | torch.Tensor
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One stage of a chain: torch module, pedalboard plugin or VST3 alike.
+
+    `process(x, rate, **settings)` takes x (batch, channels, time) and physical settings (a float
+    or a (batch,) tensor each), leaves x untouched and returns the same shape. `takes` names the
+    extra keyword arguments it understands beyond its knobs (a reverb takes `send`).
+    `probe` names the signal in tests/signals.py on which each of its knobs must be audible.
+    """
+
+    name: str
+    about: str
+    params: tuple[Param, ...]
+    process: Callable[..., torch.Tensor]
+    differentiable: bool = True
+    identity_at_default: bool = True
+    takes: tuple[str, ...] = ()
+    probe: str = "music"
+
+    @property
+    def space(self) -> Space:
+        return Space(self.params, kind=f"{self.name} setting")
+
+    def __call__(
+        self, x: torch.Tensor, rate: int, **settings: Setting | torch.Tensor
+    ) -> torch.Tensor:
+        """The effect at these settings; missing knobs rest at their defaults."""
+        if x.ndim != 3:
+            raise InputError(f"{self.name}: audio has shape {tuple(x.shape)}; it must be (batch, channels, time)")
+        extras = {key: settings.pop(key) for key in self.takes if key in settings}
+        known = self.space
+        values = {**known.defaults(), **known.check(settings)}
+        return self.process(x, rate, **values, **extras)
+
+
+def per_item(setting: Setting, x: torch.Tensor) -> torch.Tensor:
+    """A setting as (batch or 1, 1, 1) in x's dtype and device, ready to broadcast against x."""
+    value = torch.as_tensor(setting, dtype=x.dtype, device=x.device)
+    return value.reshape(-1, 1, 1)
