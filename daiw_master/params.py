@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from daiw_master.errors import OutOfRangeError, UnknownNameError
+
+if TYPE_CHECKING:  # torch is a second of start-up; `daiw-master --help` and `list` do without
+    import torch
 
 #: What a name's ending promises about its unit; a test holds every Param to it.
 UNIT_OF_SUFFIX = {
@@ -58,8 +59,9 @@ class Param:
     def normalised(self, value):
         """The position in [0, 1] of a physical value (float or tensor)."""
         if self.scale == "log":
-            log = torch.log if isinstance(value, torch.Tensor) else math.log
-            return log(value / self.low) / math.log(self.high / self.low)
+            ratio = value / self.low
+            log = math.log(ratio) if isinstance(ratio, float) else ratio.log()
+            return log / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)
 
     def check(self, value, name: str | None = None):
@@ -67,7 +69,7 @@ class Param:
 
         Accepts a float or a tensor; NaN is refused.
         """
-        if isinstance(value, torch.Tensor):
+        if hasattr(value, "detach"):
             inside = bool(((value >= self.low) & (value <= self.high)).all())
             shown: object = value.detach().flatten()[:4].tolist()
         else:
@@ -122,6 +124,8 @@ class Space(Mapping[str, Param]):
 
     def vector(self, values: Mapping[str, float | torch.Tensor]) -> torch.Tensor:
         """Positions (..., n) in [0, 1] of physical values; missing names rest at their default."""
+        import torch
+
         for name in values:
             self[name]  # an unknown name is an error, not a silent drop
         columns = [

@@ -1,0 +1,104 @@
+"""A chain is a list of effects; a stack is that list as an nn.Module a generator can train through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+
+from daiw_master.errors import UnknownNameError
+from daiw_master.params import Space
+from daiw_master.stack.effect import Effect, Setting
+
+
+def qualified(effects: Sequence[Effect]) -> dict[str, Effect]:
+    """Each effect under its place name: a second `eq` in one chain is `eq_2`."""
+    placed: dict[str, Effect] = {}
+    for effect in effects:
+        name, copy = effect.name, 2
+        while name in placed:
+            name, copy = f"{effect.name}_{copy}", copy + 1
+        placed[name] = effect
+    return placed
+
+
+def chain_space(placed: Mapping[str, Effect]) -> Space:
+    """Every knob of a chain by full name, in chain order."""
+    return Space(
+        {f"{place}.{param.name}": param for place, effect in placed.items() for param in effect.params}
+    )
+
+
+class Stack(torch.nn.Module):
+    """The mastering chain: effects in order, knobs by name, gradients to all of it.
+
+    `Stack()` is the house chain; `Stack(["eq", "limiter"])` a subset; any `Effect` (a pedalboard
+    plugin, a VST3) may stand in the list. `settings` are physical values by full name
+    (`{"eq.tilt_db": 1.0}`); the rest sit at their defaults. With `trainable=True` the knobs of the
+    differentiable effects become one parameter `position`, in [0, 1] per knob, which an optimiser
+    may move; values beyond the ends are held at the ends.
+
+    forward(x, rate): x (batch, channels, time) -> the same shape.
+    """
+
+    def __init__(
+        self,
+        effects: Iterable[str | Effect] | None = None,
+        settings: Mapping[str, float] | None = None,
+        trainable: bool = False,
+    ):
+        super().__init__()
+        from daiw_master.stack import EFFECTS, HOUSE_CHAIN
+
+        rows = []
+        for effect in HOUSE_CHAIN if effects is None else effects:
+            if isinstance(effect, str):
+                if effect not in EFFECTS:
+                    raise UnknownNameError("effect", effect, EFFECTS)
+                effect = EFFECTS[effect]
+            rows.append(effect)
+        self.placed = qualified(rows)
+        self.space = chain_space(self.placed)
+        self.settings: dict[str, Setting] = {**self.space.defaults(), **self.space.check(settings or {})}
+        self.trainable_names = tuple(
+            f"{place}.{param.name}"
+            for place, effect in self.placed.items()
+            if effect.differentiable and trainable
+            for param in effect.params
+        )
+        start = [self.space[name].normalised(float(self.settings[name])) for name in self.trainable_names]
+        self.position = torch.nn.Parameter(torch.tensor(start)) if trainable else None
+
+    def current(self) -> dict[str, Setting]:
+        """The physical settings as they stand, learnt ones included (as tensors with gradient)."""
+        settings = dict(self.settings)
+        if self.position is not None:
+            held = self.position.clamp(0.0, 1.0)
+            for i, name in enumerate(self.trainable_names):
+                settings[name] = self.space[name].physical(held[i])
+        return settings
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        rate: int,
+        settings: Mapping[str, Setting] | None = None,
+        **extras: torch.Tensor,
+    ) -> torch.Tensor:
+        """Run the chain. `settings` override by full name; extras (`send`) go to who takes them."""
+        values = {**self.current(), **self.space.check(settings or {})}
+        return run_chain(self.placed, x, rate, values, **extras)
+
+
+def run_chain(
+    placed: Mapping[str, Effect], x: torch.Tensor, rate: int, settings: Mapping[str, Setting], **extras
+) -> torch.Tensor:
+    """Sound through effects in order; a knob absent from `settings` rests at its default."""
+    for place, effect in placed.items():
+        own = {
+            param.name: settings[f"{place}.{param.name}"]
+            for param in effect.params
+            if f"{place}.{param.name}" in settings
+        }
+        x = effect(x, rate, **own, **{name: extras[name] for name in effect.takes if name in extras})
+    return x
