@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -21,7 +21,8 @@ class Effect:
     `process(x, rate, **settings)` takes x (batch, channels, time) and physical settings (a float
     or a (batch,) tensor each), leaves x untouched and returns the same shape. `takes` names the
     extra keyword arguments it understands beyond its knobs (a reverb takes `send`).
-    `probe` names the signal in tests/signals.py on which each of its knobs must be audible.
+    `probe` names the signal in tests/signals.py on which each of its knobs must be audible;
+    `engaged` holds settings under which they all are (a peak's q is silent while its gain is 0).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Effect:
     identity_at_default: bool = True
     takes: tuple[str, ...] = ()
     probe: str = "music"
+    engaged: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def space(self) -> Space:
