@@ -33,7 +33,7 @@ class Effect:
     identity_at_default: bool = True
     takes: tuple[str, ...] = ()
     probe: str = "music"
-    engaged: Mapping[str, float] = field(default_factory=dict)
+    engaged: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     @property
     def space(self) -> Space:
@@ -44,7 +44,9 @@ class Effect:
     ) -> torch.Tensor:
         """The effect at these settings; missing knobs rest at their defaults."""
         if x.ndim != 3:
-            raise InputError(f"{self.name}: audio has shape {tuple(x.shape)}; it must be (batch, channels, time)")
+            raise InputError(
+                f"{self.name}: audio has shape {tuple(x.shape)}; it must be (batch, channels, time)"
+            )
         extras = {key: settings.pop(key) for key in self.takes if key in settings}
         known = self.space
         values = {**known.defaults(), **known.check(settings)}
@@ -55,3 +57,13 @@ def per_item(setting: Setting, x: torch.Tensor) -> torch.Tensor:
     """A setting as (batch or 1, 1, 1) in x's dtype and device, ready to broadcast against x."""
     value = torch.as_tensor(setting, dtype=x.dtype, device=x.device)
     return value.reshape(-1, 1, 1)
+
+
+def at_rest(x: torch.Tensor, settings: Mapping[str, Setting]) -> torch.Tensor:
+    """A copy of the untouched sound, once for each item of the settings' batch."""
+    return x.expand(max(batch_of(settings), x.shape[0]), -1, -1).clone()
+
+
+def batch_of(settings: Mapping[str, Setting]) -> int:
+    """How many sounds a set of settings asks for: 1 unless one of them is a (batch,) tensor."""
+    return max((value.numel() for value in settings.values() if isinstance(value, torch.Tensor)), default=1)
