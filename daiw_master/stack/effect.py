@@ -39,9 +39,7 @@ class Effect:
     def space(self) -> Space:
         return Space(self.params, kind=f"{self.name} setting")
 
-    def __call__(
-        self, x: torch.Tensor, rate: int, **settings: Setting | torch.Tensor
-    ) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, rate: int, **settings: Setting | torch.Tensor) -> torch.Tensor:
         """The effect at these settings; missing knobs rest at their defaults."""
         if x.ndim != 3:
             raise InputError(
@@ -67,3 +65,10 @@ def at_rest(x: torch.Tensor, settings: Mapping[str, Setting]) -> torch.Tensor:
 def batch_of(settings: Mapping[str, Setting]) -> int:
     """How many sounds a set of settings asks for: 1 unless one of them is a (batch,) tensor."""
     return max((value.numel() for value in settings.values() if isinstance(value, torch.Tensor)), default=1)
+
+
+def turned(setting: Setting, rest: float) -> bool:
+    """Whether a knob has left its rest for any sound, or somebody wants to know which way to turn it."""
+    if isinstance(setting, torch.Tensor):
+        return setting.requires_grad or bool((setting != rest).any())
+    return setting != rest

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 
 from daiw_master.params import Param
-from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of
+from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
 from daiw_master.stack.spectral import convolve
 from daiw_master.units import db_from_power, gain_from_db
 
@@ -90,24 +90,18 @@ def _tilt(tilt_db: torch.Tensor, rate: int) -> Iterator[Section]:
         yield Section((g, g + 1, one), (one, g + 1, g), hz * one)
 
 
-def _engaged(setting: torch.Tensor) -> bool:
-    """Whether a section is worth its time: not at rest, or somebody wants to know which way to turn."""
-    return setting.requires_grad or bool(setting.any())
-
-
 def _sections(settings: Mapping[str, torch.Tensor], rate: int) -> Iterator[Section]:
     """The sections that do anything at these settings (each (batch or 1, 1))."""
-    high_pass_hz = settings["high_pass_hz"]
-    if _engaged(high_pass_hz - HIGH_PASS_OFF_HZ):
-        yield _high_pass(high_pass_hz)
+    if turned(settings["high_pass_hz"], HIGH_PASS_OFF_HZ):
+        yield _high_pass(settings["high_pass_hz"])
     for shelf, build in (("low_shelf", _low_shelf), ("high_shelf", _high_shelf)):
-        if _engaged(settings[f"{shelf}_gain_db"]):
+        if turned(settings[f"{shelf}_gain_db"], 0.0):
             yield build(settings[f"{shelf}_gain_db"], settings[f"{shelf}_hz"])
     for n in range(1, len(PEAKS_HZ) + 1):
         gain_db, hz, q = (settings[f"peak_{n}_{knob}"] for knob in ("gain_db", "hz", "q"))
-        if _engaged(gain_db):
+        if turned(gain_db, 0.0):
             yield _peak(gain_db, hz, q)
-    if _engaged(settings["tilt_db"]):
+    if turned(settings["tilt_db"], 0.0):
         yield from _tilt(settings["tilt_db"], rate)
 
 

@@ -1,0 +1,172 @@
+"""Width: how much side each band keeps, and a floor under the correlation.
+
+Only the side signal (L - R)/2 is touched; the mid, and with it the mono sum, stays as it came.
+The four bands are complementary: linear-phase low-passes and their differences, which add up to a
+plain unit impulse, so at rest nothing is filtered at all and between the bands nothing is lost.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from daiw_master.errors import InputError
+from daiw_master.params import Param
+from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
+from daiw_master.stack.spectral import convolve
+from daiw_master.targets import WIDTH_EDGES_HZ
+from daiw_master.units import gain_from_db, samples_from_ms
+
+#: The inner edges of the bands in which width is heard (120, 500 and 4000 Hz).
+CROSSOVERS_HZ = tuple(low for low, _ in WIDTH_EDGES_HZ.values())[1:]
+#: Width of a crossover's slope, as a fraction of its frequency, and how deep its stop band lies.
+TRANSITION, STOP_BAND_DB = 0.6, 60.0
+
+HOP_MS = 10.0
+#: Over how many hops correlation is read: 110 ms, shorter than any meter's window.
+WINDOW_HOPS = 11
+#: Below this mid power (-100 dB) there is no correlation to protect.
+QUIET_POWER = 1e-10
+#: The floor fades in over this much above -1, so that -1 is exactly off.
+FADE = 0.1
+
+
+def _low_pass(hz: float, taps: int, rate: int) -> torch.Tensor:
+    """Windowed-sinc low-pass of unit gain at 0 Hz, (taps,) float64, `taps` odd.
+
+    Kaiser window: Kaiser 1974; beta for 60 dB from Oppenheim and Schafer eq. 7.75.
+    """
+    n = torch.arange(taps, dtype=torch.float64) - taps // 2
+    beta = 0.1102 * (STOP_BAND_DB - 8.7)
+    own = _taps_for(hz, rate)  # a higher crossover needs a shorter filter; the rest stays zero
+    window = functional.pad(
+        torch.kaiser_window(own, periodic=False, beta=beta, dtype=torch.float64), [(taps - own) // 2] * 2
+    )
+    taps_of = torch.sinc(2 * hz / rate * n) * window
+    return taps_of / taps_of.sum()
+
+
+def _taps_for(hz: float, rate: int) -> int:
+    """Odd Kaiser length for a slope of TRANSITION * hz (Oppenheim and Schafer eq. 7.76)."""
+    slope = 2 * math.pi * TRANSITION * hz / rate
+    return 2 * math.ceil((STOP_BAND_DB - 8) / (2.285 * slope) / 2) + 1
+
+
+def _side_change(gains: list[torch.Tensor], rate: int) -> torch.Tensor:
+    """Taps (batch or 1, 1, taps) of everything the side gains or loses: sum of (gain - 1) * band.
+
+    With low-passes L1, L2, L3 the bands are L1, L2 - L1, L3 - L2 and 1 - L3; collected by filter,
+    each low-pass carries the difference between the gains on its two sides.
+    """
+    taps = _taps_for(CROSSOVERS_HZ[0], rate)
+    unit = torch.zeros(taps, dtype=gains[0].dtype, device=gains[0].device)
+    unit[taps // 2] = 1.0
+    change = (gains[-1] - 1.0) * unit
+    for hz, below, above in zip(CROSSOVERS_HZ, gains, gains[1:], strict=False):
+        change = change + (below - above) * _low_pass(hz, taps, rate).to(unit)
+    return change
+
+
+def _power(signal: torch.Tensor, hop: int) -> torch.Tensor:
+    """Mean of each hop (batch, 1, hops) in float64; the last hop may be short and counts as padded."""
+    length = signal.shape[-1]
+    whole = length // hop * hop
+    means = signal[..., :whole].unflatten(-1, (-1, hop)).mean(-1)
+    if whole < length:
+        rest = signal[..., whole:].sum(-1, keepdim=True) / hop
+        means = torch.cat([means, rest], dim=-1)
+    return means.double()
+
+
+def _spread(values: torch.Tensor) -> torch.Tensor:
+    """Moving average over the correlation window, the ends repeated."""
+    half = WINDOW_HOPS // 2
+    return functional.avg_pool1d(functional.pad(values, (half, half), mode="replicate"), WINDOW_HOPS, 1)
+
+
+def side_gain_for(
+    mid: torch.Tensor, side: torch.Tensor, cross: torch.Tensor, floor: torch.Tensor
+) -> torch.Tensor:
+    """The most side gain (0 to 1) that keeps the correlation of left and right at `floor` or above.
+
+    `mid`, `side` are powers, `cross` the mean of mid times side. With L = M + S and R = M - S the
+    correlation at side gain g, q = g^2, is (mid - q side) / sqrt((mid + q side)^2 - 4 q cross^2).
+    Setting it to c and squaring gives a quadratic in q; the root below belongs to the sign of c.
+    """
+    independent = (mid * side - cross**2).clamp_min(1e-30)
+    b = 2 * mid * side * (1 + floor**2) - 4 * floor**2 * cross**2
+    # b^2 - 4ac of the quadratic, factored so that nothing cancels
+    root = 4 * floor * (independent * (mid * side - floor**2 * cross**2).clamp_min(1e-30)).sqrt()
+    q = 2 * mid**2 * (1 - floor**2) / (b + root).clamp_min(1e-30)
+    return q.clamp(1e-12, 1.0).sqrt()
+
+
+def _protect(mid: torch.Tensor, side: torch.Tensor, floor: torch.Tensor, rate: int) -> torch.Tensor:
+    """The side, turned down smoothly wherever correlation would fall below `floor` (batch or 1, 1, 1)."""
+    hop = samples_from_ms(HOP_MS, rate)
+    powers = (_power(mid * mid, hop) + QUIET_POWER, _power(side * side, hop), _power(mid * side, hop))
+    floor = floor.double()
+    needed = side_gain_for(*(_spread(power) for power in powers), floor)
+    # The least gain needed nearby, then averaged over less than "nearby": never above what is needed.
+    half = WINDOW_HOPS - 1
+    lowest = -functional.max_pool1d(functional.pad(-needed, (half, half), mode="replicate"), 2 * half + 1, 1)
+    gain = _spread(lowest)
+    gain = 1.0 + ((floor + 1.0) / FADE).clamp(0.0, 1.0) * (gain - 1.0)
+    return side * _interpolate(gain.to(side.dtype), hop, side.shape[-1])
+
+
+def _interpolate(gain: torch.Tensor, hop: int, length: int) -> torch.Tensor:
+    """Straight lines between hop centres, (batch, 1, hops) -> (batch, 1, length)."""
+    full = functional.interpolate(gain, size=gain.shape[-1] * hop, mode="linear", align_corners=False)
+    return full[..., :length]
+
+
+def process(
+    x: torch.Tensor,
+    rate: int,
+    *,
+    low_width_db: Setting,
+    low_mid_width_db: Setting,
+    mid_width_db: Setting,
+    high_width_db: Setting,
+    correlation_floor: Setting,
+) -> torch.Tensor:
+    """The sound with its side re-weighted by band; see `IMAGER` for the knobs. Mono stays as it is."""
+    widths_db = (low_width_db, low_mid_width_db, mid_width_db, high_width_db)
+    settings = dict(enumerate((*widths_db, correlation_floor)))
+    if x.shape[1] == 1:
+        return at_rest(x, settings)
+    if x.shape[1] != 2:
+        raise InputError(f"imager: audio has {x.shape[1]} channels; width is defined for 1 or 2")
+    left, right = x[:, :1], x[:, 1:]
+    side = (left - right) / 2
+    new = side
+    if any(turned(width_db, 0.0) for width_db in widths_db):
+        gains = [gain_from_db(per_item(width_db, x)) for width_db in widths_db]
+        change = _side_change(gains, rate)
+        new = side + convolve(side, change, lead=change.shape[-1] // 2)
+    if turned(correlation_floor, -1.0):
+        new = _protect((left + right) / 2, new, per_item(correlation_floor, x), rate)
+    if new is side:
+        return at_rest(x, settings)
+    moved = new - side
+    return torch.cat([left + moved, right - moved], dim=1)
+
+
+IMAGER = Effect(
+    name="imager",
+    about="width: side level in four bands, and a floor under the correlation; the mono sum never moves",
+    params=(
+        Param("low_width_db", -40, 0, 0, "dB", about="side below 120 Hz; a master's low end is mono"),
+        Param("low_mid_width_db", -24, 6, 0, "dB", about="side from 120 to 500 Hz"),
+        Param("mid_width_db", -24, 6, 0, "dB", about="side from 500 Hz to 4 kHz"),
+        Param("high_width_db", -24, 6, 0, "dB", about="side above 4 kHz"),
+        Param("correlation_floor", -1, 0.5, -1,
+              about="correlation of left and right never falls below this for long; -1 is exactly off"),
+    ),
+    process=process,
+    probe="noise",
+    engaged={"correlation_floor": 0.2},
+)  # fmt: skip
