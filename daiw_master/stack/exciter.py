@@ -1,0 +1,183 @@
+"""Air and bite: new harmonics made from the top band, at a level you can ask for.
+
+The band above the cutoff is scaled to full height by its own envelope and sent through a
+polynomial of order seven at four times the rate. A polynomial of order p on a band up to f makes
+nothing above p*f, and what folds back from 4x the rate lands beyond the band for every p <= 7: the
+harmonics are free of aliasing by construction. What remains of the band itself in the result is
+removed by a running least-squares fit, and the rest is scaled to `mix_db` below the band.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn import functional
+
+from daiw_master.params import Param
+from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
+from daiw_master.stack.oversample import FACTOR, REACH, down, up
+from daiw_master.stack.spectral import convolve
+from daiw_master.units import gain_from_db, samples_from_ms
+
+NONE_DB = -60.0
+#: The mix fades in over this much above -60 dB, so that -60 is exactly none.
+FADE_DB = 6.0
+#: The high-pass is over within this time to either side (-180 dB at the lowest cutoff).
+FILTER_MS = 5.5
+
+HOP_MS = 2.0
+#: Hops over which the envelope looks and rounds, and over which harmonic level is read.
+ENVELOPE_HOPS, LEVEL_HOPS = 11, 25
+#: Room for peaks between samples when the band is scaled to full height: 1 dB.
+HEADROOM = 10 ** (1 / 20)
+#: Envelopes and mean squares below these are silence (-120 dB).
+QUIET, QUIET_POWER = 1e-6, 1e-12
+#: Harmonics more than 40 dB weaker than the scaled band are not raised any further.
+WEAKEST = 1e-4
+#: Samples per block at the low rate.
+BLOCK = 2**14
+
+
+def _high_pass(cutoff_hz: torch.Tensor, rate: int) -> torch.Tensor:
+    """Zero-phase taps (batch or 1, 1, taps) with a fourth-order Butterworth's magnitude."""
+    size = 1 << math.ceil(math.log2(2 * FILTER_MS * rate / 1000))
+    hz = torch.arange(size // 2 + 1, dtype=torch.float64, device=cutoff_hz.device) * (rate / size)
+    steep = (hz / cutoff_hz.double()) ** 8
+    magnitude = (steep[..., 1:] / (1 + steep[..., 1:])).sqrt()
+    magnitude = functional.pad(magnitude, (1, 0))  # exactly nothing at 0 Hz, without the root's gradient
+    return torch.fft.irfft(magnitude, size).roll(size // 2, dims=-1).to(cutoff_hz.dtype)
+
+
+def polynomial(drive_db: torch.Tensor, even_odd: torch.Tensor) -> list[torch.Tensor]:
+    """Coefficients of u^2 ... u^7 for the shaper; constant and linear parts are left out.
+
+    A full-scale sine gets exactly harmonics 2 to 7 of two curves: odd ones of tanh(g u), even ones
+    of sqrt(1 + (g u)^2), from their Chebyshev expansions (Le Brun 1979, Digital waveshaping
+    synthesis; Gauss-Chebyshev quadrature); each side has unit power before `even_odd` weighs them.
+    """
+    g = gain_from_db(drive_db.double())
+    angle = (torch.arange(256, dtype=torch.float64, device=g.device) + 0.5) * (math.pi / 256)
+    driven = g * angle.cos()
+    odd = {k: (driven.tanh() * (k * angle).cos()).mean(-1, keepdim=True) for k in (3, 5, 7)}
+    even = {k: ((1 + driven**2).sqrt() * (k * angle).cos()).mean(-1, keepdim=True) for k in (2, 4, 6)}
+    balance = (even_odd.double() + 1) * (math.pi / 4)
+    c = {
+        k: weight * value / sum(other**2 for other in side.values()).sqrt()
+        for side, weight in ((odd, balance.sin()), (even, balance.cos()))
+        for k, value in side.items()
+    }
+    # T2 ... T7 written out in powers of u
+    coefficients = [
+        2 * c[2] - 8 * c[4] + 18 * c[6],
+        4 * c[3] - 20 * c[5] + 56 * c[7],
+        8 * c[4] - 48 * c[6],
+        16 * c[5] - 112 * c[7],
+        32 * c[6],
+        64 * c[7],
+    ]
+    return [value.to(drive_db.dtype) for value in coefficients]
+
+
+def _shape(u: torch.Tensor, a: list[torch.Tensor]) -> torch.Tensor:
+    """The polynomial at u, even and odd halves by Horner in u^2."""
+    w = u * u
+    even = (a[4] * w + a[2]) * w + a[0]
+    odd = (a[5] * w + a[3]) * w + a[1]
+    return (odd * u + even) * w
+
+
+def _average(values: torch.Tensor, hops: int) -> torch.Tensor:
+    """Moving average over an odd number of hops, the ends repeated."""
+    half = hops // 2
+    return functional.avg_pool1d(functional.pad(values, (half, half), mode="replicate"), hops, 1)
+
+
+def _to_samples(values: torch.Tensor, hop: int, first: int, stop: int) -> torch.Tensor:
+    """Straight lines between hop centres, written out for the hops from `first` to `stop`."""
+    missing = (int(first == 0), int(stop == values.shape[-1]))
+    around = values[..., max(first - 1, 0) : stop + 1]
+    around = functional.pad(around, missing, mode="replicate") if any(missing) else around
+    # Each sample is a mixture of its own hop and the one before (first half) or after (second half).
+    offset = (torch.arange(hop, dtype=values.dtype, device=values.device) + 0.5) / hop - 0.5
+    mixture = torch.stack([(-offset).clamp_min(0.0), 1 - offset.abs(), offset.clamp_min(0.0)])
+    return (around.unfold(-1, 3, 1) @ mixture).flatten(-2)
+
+
+def _envelope(band: torch.Tensor, hop: int) -> torch.Tensor:
+    """A smooth curve per hop that the band never rises above (batch, channels, hops)."""
+    peaks = band.abs().unflatten(-1, (-1, hop)).amax(-1).clamp_min(QUIET)
+    # One hop further than the average reaches: straight lines between hops stay above as well.
+    half = ENVELOPE_HOPS // 2 + 1
+    return _average(
+        functional.max_pool1d(functional.pad(peaks, (half, half)), 2 * half + 1, 1), ENVELOPE_HOPS
+    )
+
+
+def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int) -> torch.Tensor:
+    """Harmonics of the band, as loud as the band itself; `band` is a whole number of hops long."""
+    envelope = HEADROOM * _envelope(band, hop)
+    hops, step, edge = envelope.shape[-1], max(BLOCK // hop, 1), math.ceil(REACH / hop)
+    spans = [(first, min(first + step, hops)) for first in range(0, hops, step)]
+    made, moments = [], []
+    for first, stop in spans:
+        low, high = max(first - edge, 0), min(stop + edge, hops)
+        u = up(band[..., low * hop : high * hop] / _to_samples(envelope, hop, low, high)).clamp(-1.0, 1.0)
+        h = _shape(u, a)
+        made.append(down(h)[..., (first - low) * hop : (stop - low) * hop])
+        inner = slice((first - low) * hop * FACTOR, (stop - low) * hop * FACTOR)
+        u, h = (part[..., inner].unflatten(-1, (-1, FACTOR * hop)) for part in (u, h))
+        moments.append(torch.stack([product.mean(-1) for product in (u * u, u * h, h * h, h)]))
+    level, linear = _fit(torch.cat(moments, dim=-1).double())
+    # level * (h - linear * u), back at the band's own height
+    of_made, of_band = (level * envelope).to(band.dtype), (level * linear).to(band.dtype)
+    for i, (first, stop) in enumerate(spans):
+        leak = _to_samples(of_band, hop, first, stop) * band[..., first * hop : stop * hop]
+        made[i] = _to_samples(of_made, hop, first, stop) * made[i] - leak
+    return torch.cat(made, dim=-1)
+
+
+def _fit(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Per hop: the gain that makes the harmonics as loud as the band, and the band's share in them.
+
+    `moments` (4, batch, channels, hops) are the means of u^2, u h, h^2 and h; the share is the
+    least-squares fit of h by u, the harmonics what it leaves, without their mean.
+    """
+    uu, uh, hh, mean = (_average(moment, LEVEL_HOPS) for moment in moments)
+    uu = uu.clamp_min(QUIET_POWER)
+    linear = uh / uu
+    residual = hh - mean**2 - linear * uh
+    return (uu / torch.maximum(residual, WEAKEST * uu)).sqrt(), linear
+
+
+def process(
+    x: torch.Tensor, rate: int, *, mix_db: Setting, drive_db: Setting, even_odd: Setting, cutoff_hz: Setting
+) -> torch.Tensor:
+    """The sound and its new harmonics; see `EXCITER` for the knobs."""
+    settings = {"mix_db": mix_db, "drive_db": drive_db, "even_odd": even_odd, "cutoff_hz": cutoff_hz}
+    if not turned(mix_db, NONE_DB):
+        return at_rest(x, settings)
+    mix_db, drive_db, even_odd, cutoff_hz = (per_item(value, x) for value in settings.values())
+    mix = gain_from_db(mix_db) * ((mix_db - NONE_DB) / FADE_DB).clamp(0.0, 1.0)
+    hop = samples_from_ms(HOP_MS, rate)
+    high_pass = _high_pass(cutoff_hz, rate)
+    centre = high_pass.shape[-1] // 2
+    band = convolve(functional.pad(x, (0, -x.shape[-1] % hop)), high_pass, centre)
+    made = _harmonics(band, polynomial(drive_db, even_odd), hop)[..., : x.shape[-1]]
+    return x + convolve(made, mix * high_pass, centre)
+
+
+EXCITER = Effect(
+    name="exciter",
+    about="air and bite: new harmonics from the top band, at a level relative to it",
+    params=(
+        Param("mix_db", NONE_DB, 0, NONE_DB, "dB",
+              about="new harmonics against the band they are made from; -60 is exactly none"),
+        Param("drive_db", 0, 30, 12, "dB", about="from a gentle second and third harmonic to a hard edge"),
+        Param("even_odd", -1, 1, 0, about="-1 even harmonics only (warm), +1 odd ones only (biting)"),
+        Param("cutoff_hz", 1500, 8000, 3000, "Hz", "log", "harmonics come from and stay above here"),
+    ),
+    process=process,
+    probe="noise",
+    engaged={"mix_db": -15},
+)  # fmt: skip
