@@ -1,0 +1,116 @@
+"""Level in, gain out: the static curves and needles of compressor and expanders, on a control trace.
+
+Design after Giannoulis, Massberg & Reiss, "Digital Dynamic Range Compressor Design", JAES 60(6),
+2012: feed-forward, in dB, gain computer first and smoothing after it, so that thresholds do not lag.
+The detector in front is a mean square (RMS), short against the asked times. Settings are floats or
+(batch,) tensors; traces are (batch, frames); gains come back in dB, reductions as numbers >= 0.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from daiw_master.stack.effect import Setting
+from daiw_master.stack.recursion import attack_release, one_pole
+from daiw_master.units import db_from_power, smoothing_from_ms
+
+#: A hard knee is drawn as one this narrow (dB): off by 0.0001 dB at the corner, gradient everywhere.
+_HARD_KNEE_DB = 1e-3
+#: Longest averaging of the detector; 5 ms holds 100 Hz ripple within about a decibel.
+_DETECTOR_MS = 5.0
+
+
+def column(setting: Setting, like: torch.Tensor) -> torch.Tensor:
+    """A setting as (batch or 1, 1), ready to broadcast against a trace."""
+    return torch.as_tensor(setting, dtype=like.dtype, device=like.device).reshape(-1, 1)
+
+
+def idle(setting: Setting, rest: float) -> bool:
+    """Whether a knob can be skipped: at rest for every item, and nobody asks for its gradient."""
+    if isinstance(setting, torch.Tensor):
+        return not setting.requires_grad and bool((setting == rest).all())
+    return setting == rest
+
+
+def smoothing(time_ms: Setting, control_rate: float, like: torch.Tensor) -> torch.Tensor:
+    """A time as one-pole coefficients (batch or 1,) in float64: 2 s at 5.5 kHz is 0.99991."""
+    time_ms = torch.as_tensor(time_ms, dtype=torch.float64, device=like.device).reshape(-1)
+    return smoothing_from_ms(time_ms, control_rate)
+
+
+def soft_knee(over_db: torch.Tensor, knee_db: Setting) -> torch.Tensor:
+    """How far a level is over its threshold, rounded over the knee's width: 0 below, itself above."""
+    # Eq. 4 of the paper without its slope; the clamps keep both branches finite at a knee of zero.
+    knee = column(knee_db, over_db).clamp_min(_HARD_KNEE_DB)
+    into = (over_db + knee / 2).clamp_min(0)
+    bend = torch.minimum(into, knee)
+    return bend * bend / (2 * knee) + (into - bend)
+
+
+def detected_db(
+    power: torch.Tensor, control_rate: float, attack_ms: Setting, release_ms: Setting
+) -> torch.Tensor:
+    """The level a needle with these times should watch, dBFS (full-scale square 0 dB).
+
+    Mean square over a twentieth of the attack, a fortieth of the release or 5 ms, whichever is
+    shortest: the detector's own lag (a fall of 4.3 dB per time constant) stays under a tenth of both.
+    """
+    attack, release = (torch.as_tensor(t, dtype=torch.float64) for t in (attack_ms, release_ms))
+    window_ms = torch.minimum(attack / 20, release / 40).clamp_max(_DETECTOR_MS)
+    return db_from_power(one_pole(power, smoothing(window_ms, control_rate, power)))
+
+
+def compressor_reduction_db(
+    level_db: torch.Tensor,
+    control_rate: float,
+    threshold_db: Setting,
+    ratio: Setting,
+    knee_db: Setting,
+    attack_ms: Setting,
+    release_ms: Setting,
+) -> torch.Tensor:
+    """By how much a compressor holds each moment down, dB >= 0."""
+    over = soft_knee(level_db - column(threshold_db, level_db), knee_db)
+    # Smoothing scales with its input, so the ratio may come after it: no scan in its gradient.
+    needle = attack_release(
+        over, smoothing(attack_ms, control_rate, over), smoothing(release_ms, control_rate, over)
+    )
+    return (1 - 1 / column(ratio, over)) * needle
+
+
+def upward_gain_db(
+    level_db: torch.Tensor,
+    control_rate: float,
+    threshold_db: Setting,
+    ratio: Setting,
+    depth_db: Setting,
+    knee_db: Setting,
+    attack_ms: Setting,
+    release_ms: Setting,
+) -> torch.Tensor:
+    """By how much an upward expander lifts what is above its threshold, 0 to depth dB."""
+    over = soft_knee(level_db - column(threshold_db, level_db), knee_db)
+    wanted = torch.minimum((column(ratio, over) - 1) * over, column(depth_db, over))
+    return attack_release(
+        wanted, smoothing(attack_ms, control_rate, wanted), smoothing(release_ms, control_rate, wanted)
+    )
+
+
+def downward_reduction_db(
+    level_db: torch.Tensor,
+    control_rate: float,
+    threshold_db: Setting,
+    ratio: Setting,
+    depth_db: Setting,
+    knee_db: Setting,
+    attack_ms: Setting,
+    release_ms: Setting,
+) -> torch.Tensor:
+    """By how much a downward expander lowers what is below its threshold, 0 to depth dB."""
+    under = soft_knee(column(threshold_db, level_db) - level_db, knee_db)
+    # The depth limits before the needle: out of a long rest it must open within the attack.
+    wanted = torch.minimum((column(ratio, under) - 1) * under, column(depth_db, under))
+    # A rising level makes this reduction fall: opening is the attack, closing the release.
+    return attack_release(
+        wanted, smoothing(release_ms, control_rate, wanted), smoothing(attack_ms, control_rate, wanted)
+    )
