@@ -14,7 +14,7 @@ from daiw_master.measure.traces import scan
 from daiw_master.units import db_from_power
 
 #: A bin of the input this far under the loudest explains nothing of the output.
-_UNEXPLAINED = 1e-8
+_UNEXPLAINED = 1e-10
 
 
 def energy_decay_db(impulse_response: torch.Tensor) -> torch.Tensor:
@@ -96,6 +96,6 @@ def drive_db(dry: torch.Tensor, wet: torch.Tensor, rate: int) -> torch.Tensor:
         sums = parts if start == 0 else [a + b for a, b in zip(sums, parts, strict=True)]
     xx, yy, xy = sums
     tiny = torch.finfo(xx.dtype).tiny
-    known = xx.clamp_min(tiny) + _UNEXPLAINED * xx.amax(-1, keepdim=True)
+    known = torch.maximum(xx, _UNEXPLAINED * xx.amax(-1, keepdim=True)).clamp_min(tiny)
     residual = (yy - (xy.real.square() + xy.imag.square()) / known).clamp_min(0.0)
     return db_from_power(residual.sum((1, 2)) / yy.sum((1, 2)).clamp_min(tiny)).to(dry.dtype)
