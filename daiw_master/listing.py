@@ -1,0 +1,52 @@
+"""What `daiw-master list` prints, read from the same tables everything else reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from daiw_master import house
+from daiw_master.params import Param
+
+
+def emotions() -> Iterator[str]:
+    """Every word we know, with what it derives from and why."""
+    from daiw_master.intent import LEXICON
+
+    for name, entry in LEXICON.items():
+        yield f"{name:<24} {entry.origin:<22} {entry.why}"
+
+
+def effects() -> Iterator[str]:
+    """Every effect row with its knobs: range, unit, rest and what each does."""
+    from daiw_master.stack import EFFECTS
+
+    for effect in EFFECTS.values():
+        yield f"{effect.name}: {effect.about}"
+        for param in effect.params:
+            yield f"  {knob_line(param, f'{effect.name}.{param.name}')}"
+
+
+def targets() -> Iterator[str]:
+    """Every target field: unit, tolerance and what is heard."""
+    from daiw_master.targets import FIELDS
+
+    for field in FIELDS.values():
+        tolerance = f"±{field.tolerance * 100:g} %" if field.relative_tolerance else f"±{field.tolerance:g} {field.unit}"
+        yield f"{field.name:<22} {field.kind:<9} {tolerance:<10} {field.about}"
+
+
+def platforms() -> Iterator[str]:
+    """Delivery targets by destination."""
+    for name, row in house.platforms().items():
+        yield f"{name:<10} {row['loudness_lufs']:g} LUFS, {row['true_peak_dbtp']:g} dBTP"
+
+
+def limits() -> Iterator[str]:
+    """The house limits: default, hard, what they bound."""
+    for limit in house.limits().values():
+        yield f"{limit.name:<22} {limit.default:g} / {limit.hard:g} {limit.unit:<3} {limit.about}"
+
+
+def knob_line(param: Param, name: str) -> str:
+    unit = f" {param.unit}" if param.unit else ""
+    return f"{name:<28} {param.low:g} to {param.high:g}{unit}, rests at {param.default:g}: {param.about}"

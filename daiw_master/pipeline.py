@@ -1,0 +1,315 @@
+"""The story: a feeling and a song in, a finished master and its reasons out."""
+
+from __future__ import annotations
+
+import platform as platform_module
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from daiw_master.audio import Audio
+from daiw_master.errors import InputError, MissingDependencyError, UnknownNameError
+from daiw_master.files import is_lossy, read_audio, write_audio, write_lossy_within, write_text_atomic
+from daiw_master.intent import parse_emotion
+from daiw_master.measure import measure as measure_audio
+from daiw_master.measure.true_peak import true_peak
+from daiw_master.plan import Plan, make_plan, parse_strength
+from daiw_master.refine.bench import Bench
+from daiw_master.refine.gradient import refine_by_gradient
+from daiw_master.refine.master import Master, make_master, make_neutral
+from daiw_master.refine.song import Song, put_on_bench, send_of
+from daiw_master.render import Rendered, render_midi
+from daiw_master.report.model import Report
+from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
+from daiw_master.report.words import summary
+from daiw_master.stack import EFFECTS, HOUSE_CHAIN
+from daiw_master.stack.chain import chain_space, qualified
+from daiw_master.stack.effect import Effect
+from daiw_master.targets import FIELDS, SPACE
+
+Progress = Callable[[str], None]
+MIDI_ENDINGS = {".mid", ".midi", ".smf", ".kar", ".rmi"}
+#: `--preview`: the loudest stretch of the song, this long.
+PREVIEW_S = 20.0
+#: The longest room any plan may ask for decides how much silence is put behind the song.
+LONGEST_TAIL_S = 4.5
+
+
+@dataclass
+class Options:
+    """What the user decided, apart from the feeling; one set for every master of a run."""
+
+    strength: str = "1"
+    platform: str | None = None
+    lufs: float | None = None
+    ceiling: float | None = None
+    settings: Sequence[str] = ()
+    chain: Sequence[str | Effect] | None = None
+    relaxed: Sequence[str] = ()
+    rate: int | None = None
+    soundfont: str | Path | None = None
+    stems: bool = False
+    preview: bool = False
+    bypass: bool = False
+    refine: bool = False
+    seed: int = 0
+    device: str = "cpu"
+    progress: Progress = field(default=lambda _: None)
+
+
+@dataclass
+class Result:
+    """A finished master: the sound, its report, and the few lines that say what was done."""
+
+    audio: Audio
+    report: Report
+    stems: tuple[tuple[str, Audio], ...] = ()
+
+    def write(self, path: str | Path, *, bit_depth: int | str = 24, report: bool = True) -> Path:
+        """Write the master (whole or not at all) and `NAME.report.json` beside it."""
+        path = Path(path)
+        if is_lossy(path) and not self.bypassed:
+            ceiling = self.report.row("true_peak_dbtp").asked
+            done = write_lossy_within(self.audio, path, ceiling, _true_peak)
+            self.report.notes.append(
+                f"decoded again, {path.name} peaks at {done.true_peak_dbtp:.2f} dBTP"
+                + (f" after a trim of {done.trim_db:.2f} dB" if done.trim_db else "")
+            )
+        else:
+            write_audio(self.audio, path, bit_depth=bit_depth, seed=self.report.seed)
+        if report:
+            write_text_atomic(path.with_suffix(".report.json"), self.report.model_dump_json(indent=2) + "\n")
+        return path
+
+    @property
+    def bypassed(self) -> bool:
+        return self.report.chain == []
+
+    def summary(self) -> list[str]:
+        """About six lines in an engineer's words."""
+        return summary(self.report)
+
+
+def render(midi: str | Path, emotion: str = "neutral", **options) -> Result:
+    """Turn a MIDI file into a finished master that carries a feeling.
+
+    `options` are the fields of `Options`: strength, platform, lufs, ceiling, settings
+    (`["eq.tilt_db=1"]`), chain, rate, soundfont, seed, ... Raises `DaiwMasterError` with one clear line.
+    """
+    return render_many(midi, [emotion], Options(**options))[0]
+
+
+def master(source: str | Path | Audio, emotion: str = "neutral", **options) -> Result:
+    """Master a finished recording (a file, or `Audio`) so that it carries a feeling."""
+    return master_many(source, [emotion], Options(**options))[0]
+
+
+def measure(source: str | Path | Audio):
+    """Hear a file in the words of the targets: loudness, true peak, bands, widths, crest, range."""
+    return measure_audio(source if isinstance(source, Audio) else read_audio(source))
+
+
+def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> list[Result]:
+    """Several masters of one MIDI file; the song is rendered and finished neutrally once."""
+    intents = [parse_emotion(text) for text in emotions]
+    plans = [_plan(intent, options) for intent in intents]
+    options.progress("rendering")
+    rendered = render_midi(
+        midi, rate=options.rate or 44100, soundfont=options.soundfont, stems=options.stems or "roles"
+    )
+    mix, send = rendered.mix, send_of((stem.role, stem.audio) for stem in rendered.stems)
+    if not options.stems:
+        rendered = replace(rendered, stems=())
+    if options.preview:
+        start, stop = _loudest(mix)
+        mix, send = _cut(mix, start, stop), None if send is None else _cut(send, start, stop)
+    song = put_on_bench(mix, send=send, tempo_bpm=rendered.tempo_bpm, is_midi=True)
+    return _masters(Path(midi).name, mix, song, intents, plans, options, rendered)
+
+
+def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Options) -> list[Result]:
+    """Several masters of one recording."""
+    intents = [parse_emotion(text) for text in emotions]
+    plans = [_plan(intent, options) for intent in intents]
+    if not isinstance(source, Audio) and Path(source).suffix.lower() in MIDI_ENDINGS:
+        raise InputError(f"{Path(source).name} is a MIDI file; `daiw-master render` turns it into sound")
+    audio = source if isinstance(source, Audio) else read_audio(source)
+    name = "audio" if isinstance(source, Audio) else Path(source).name
+    if options.rate and options.rate != audio.rate:
+        from daiw_master.files import resample
+
+        audio = resample(audio, options.rate)
+    if options.preview:
+        audio = _cut(audio, *_loudest(audio))
+    return _masters(name, audio, put_on_bench(audio), intents, plans, options, None)
+
+
+def _masters(
+    name: str, mix: Audio, song: Song, intents, plans: list[Plan], options: Options, rendered: Rendered | None
+) -> list[Result]:
+    before = measure_audio(mix)
+    if options.bypass:
+        return [_bypassed(name, mix, before, intent, options, rendered) for intent in intents]
+    placed = chain_of(options)
+    wants_room = song.is_midi or any("reverb_wet_db" in plan.shifts or "reverb_wet_db" in plan.wanted for plan in plans)
+    if wants_room and any(effect.name == "reverb" for effect in placed.values()):
+        song = song.with_tail(LONGEST_TAIL_S)
+    song = replace(
+        song, x=song.x.to(options.device), send=None if song.send is None else song.send.to(options.device)
+    )
+    bench = Bench(song, placed)
+    results = []
+    with torch.no_grad():
+        neutral = make_neutral(bench, plans[0], options.progress)
+        for intent, plan in zip(intents, plans, strict=True):
+            made = make_master(bench, plan, neutral, options.progress)
+            if options.refine:
+                made = refine_by_gradient(bench, made, neutral, options.progress)
+            results.append(_result(name, mix, before, intent, made, neutral, bench, options, rendered))
+    return results
+
+
+def chain_of(options: Options) -> dict[str, Effect]:
+    """The chain by place name; the house chain unless the user gave one."""
+    rows = []
+    for effect in HOUSE_CHAIN if options.chain is None else options.chain:
+        if isinstance(effect, str) and effect.endswith(".vst3"):
+            from daiw_master.stack.plugin import effect_from_vst3
+
+            effect = effect_from_vst3(effect)
+        elif isinstance(effect, str):
+            if effect not in EFFECTS:
+                raise UnknownNameError("effect", effect, EFFECTS)
+            effect = EFFECTS[effect]
+        rows.append(effect)
+    return qualified(rows)
+
+
+def _plan(intent, options: Options) -> Plan:
+    """What was asked, summed: user > platform > feeling."""
+    factors = parse_strength(options.strength)
+    targets, settings = split_settings(options.settings, options)
+    for name, value in (("loudness_lufs", options.lufs), ("true_peak_dbtp", options.ceiling)):
+        if value is not None:
+            targets[name] = FIELDS[name].check(value, name)
+    return make_plan(
+        intent.name, intent.shift(), strength=factors,
+        character=intent.character(chain_space(chain_of(options)), max(factors.values())), platform=options.platform, targets=targets, settings=settings, relaxed=options.relaxed,
+    )  # fmt: skip
+
+
+def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, float], dict[str, float]]:
+    """`NAME=VALUE` texts as (targets, knobs); an unknown name answers with the nearest of both."""
+    knobs = chain_space(chain_of(options))
+    targets, settings = {}, {}
+    for text in texts:
+        name = text.partition("=")[0].strip()
+        if name in SPACE:
+            key, value = SPACE.parse(text)
+            targets[key] = value
+        elif name in knobs:
+            key, value = knobs.parse(text)
+            settings[key] = value
+        else:
+            raise UnknownNameError("target or setting", name, [*SPACE, *knobs])
+    return targets, settings
+
+
+def _result(name, mix, before, intent, made: Master, neutral, bench, options, rendered) -> Result:
+    audio = _finished(mix, made, bench)
+    after = measure_audio(audio)
+    final = {**after.targets}
+    report = Report(
+        source=name,
+        emotion=intent.name,
+        about="; ".join(intent.reasons),
+        intensity=intent.intensity,
+        duration_s=audio.duration_s,
+        rate=audio.rate,
+        targets=target_rows(made, bench, before.targets, final),
+        shown={**after.shown, "limiter_p99_db": float(made.take.delivered.reduction_p99_db)},
+        guards=guard_rows(made.guards),
+        settings=setting_rows(made, bench, neutral.settings),
+        chain=list(bench.placed) + ["loudness", "limiter"],
+        log=step_rows(made),
+        relaxed=sorted(made.plan.relaxed),
+        notes=list(made.plan.notes) + (list(rendered.notes) if rendered else []),
+        sections=_sections(rendered),
+        soundfont=str(rendered.soundfont) if rendered else None,
+        seed=options.seed,
+        versions=_versions(),
+    )
+    stems = tuple((stem.name, stem.audio) for stem in rendered.stems) if rendered else ()
+    return Result(audio, report, stems)
+
+
+def _bypassed(name, mix, before, intent, options, rendered) -> Result:
+    """The input, measured and left alone."""
+    report = Report(
+        source=name, emotion=intent.name, about="bypassed: the input as it came", duration_s=mix.duration_s,
+        rate=mix.rate, targets=[], shown=before.shown, guards=[], settings=[], chain=[], log=[], relaxed=[],
+        notes=list(rendered.notes) if rendered else [], sections=_sections(rendered),
+        soundfont=str(rendered.soundfont) if rendered else None, seed=options.seed, versions=_versions(),
+    )  # fmt: skip
+    return Result(mix, report)
+
+
+#: A tail is over when it stays below this; what follows would be dithered silence.
+TAIL_END_DB = -85.0
+FADE_S = 0.05
+
+
+def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
+    """The master without the silence put behind it for the tail; never shorter than the song."""
+    y = made.take.samples[0].cpu()
+    length = mix.samples.shape[-1]
+    if y.shape[-1] > length:
+        loud = (y.abs().amax(0) > 10 ** (TAIL_END_DB / 20)).nonzero()
+        end = max(length, min(y.shape[-1], int(loud[-1]) + 1 + round(FADE_S * mix.rate)) if len(loud) else length)
+        y = y[:, :end].clone()
+        fade = min(round(FADE_S * mix.rate), end - length)
+        if fade > 0:
+            y[:, end - fade :] *= torch.linspace(1, 0, fade)
+    return mix.with_samples(y)
+
+
+def _loudest(audio: Audio) -> tuple[int, int]:
+    """Start and end sample of the loudest `PREVIEW_S` seconds, by mean power."""
+    length = min(round(PREVIEW_S * audio.rate), audio.samples.shape[-1])
+    hop = audio.rate // 4
+    power = audio.samples.double().square().mean(0).cumsum(0)
+    starts = torch.arange(0, audio.samples.shape[-1] - length + 1, hop)
+    ends = starts + length - 1
+    start = int(starts[(power[ends] - power[starts]).argmax()])
+    return start, start + length
+
+
+def _cut(audio: Audio, start: int, stop: int) -> Audio:
+    return audio.with_samples(audio.samples[:, start:stop])
+
+
+def _sections(rendered: Rendered | None) -> list[dict]:
+    if rendered is None:
+        return []
+    return [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in rendered.sections]
+
+
+def _versions() -> dict[str, str]:
+    names = ("daiw-master", "torch", "pedalboard", "numpy", "scipy", "mido", "pyfluidsynth")
+    return {"python": platform_module.python_version(), **{name: version(name) for name in names}}
+
+
+def _true_peak(audio: Audio) -> float:
+    return float(true_peak(audio.batch, audio.rate))
+
+
+def check_device(name: str) -> str:
+    """`cpu` or `cuda`, if torch can use it here."""
+    if name not in ("cpu", "cuda"):
+        raise UnknownNameError("device", name, ["cpu", "cuda"], "(cpu or cuda)")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise MissingDependencyError("torch finds no CUDA device here; use --device cpu")
+    return name

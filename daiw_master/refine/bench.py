@@ -1,0 +1,143 @@
+"""The bench: one song in front of one chain. Try settings, hear the master, reuse what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from daiw_master.measure import heard
+from daiw_master.measure.loudness import integrated_loudness, short_term
+from daiw_master.refine.song import Song
+from daiw_master.stack.chain import chain_space, run_chain
+from daiw_master.stack.deliver import Delivered, deliver
+from daiw_master.stack.dynamics import ride_gain_db
+from daiw_master.stack.effect import Effect
+from daiw_master.units import gain_from_db
+
+#: Delivered by a closed loop at the very end, never inside the search.
+LAST_STAGES = ("loudness", "limiter")
+#: Windows the solver listens to: a bar or two each, at a soft, a middle and a loud place.
+WINDOW_S = 6.0
+WINDOW_LEVELS = (0.2, 0.5, 0.95)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One full pass: the settings, the sound, what is heard in it and how it was delivered."""
+
+    settings: Mapping[str, float]
+    samples: torch.Tensor
+    heard: Mapping[str, float]
+    delivered: Delivered
+
+
+class Bench:
+    """One song, one chain. The reverb's output is kept: most searches leave the room alone."""
+
+    def __init__(self, song: Song, placed: Mapping[str, Effect]):
+        self.song = song
+        self.placed = {place: effect for place, effect in placed.items() if effect.name not in LAST_STAGES}
+        self.space = chain_space(placed)
+        names = list(self.placed)
+        kept = 1 + max((names.index(p) for p, e in self.placed.items() if e.name == "reverb"), default=-1)
+        self._room = {place: self.placed[place] for place in names[:kept]}
+        self._rest = {place: self.placed[place] for place in names[kept:]}
+        self._kept: tuple[tuple, torch.Tensor] | None = None
+
+    def after_room(self, settings: Mapping[str, float]) -> torch.Tensor:
+        """The song up to and with the reverb; computed once per room."""
+        key = tuple(sorted((k, v) for k, v in settings.items() if k.partition(".")[0] in self._room))
+        if self._kept is None or self._kept[0] != key:
+            extras = {} if self.song.send is None else {"send": self.song.send}
+            self._kept = (key, run_chain(self._room, self.song.x, self.song.rate, settings, **extras))
+        return self._kept[1]
+
+    def shaped(self, settings: Mapping[str, float]) -> torch.Tensor:
+        """The song through the whole chain but for loudness and limiter."""
+        return run_chain(self._rest, self.after_room(settings), self.song.rate, settings)
+
+    def before(self, place: str, settings: Mapping[str, float]) -> torch.Tensor:
+        """What reaches the effect at `place`."""
+        if place in self._room:
+            upto = dict(list(self._room.items())[: list(self._room).index(place)])
+            return run_chain(upto, self.song.x, self.song.rate, settings)
+        upto = dict(list(self._rest.items())[: list(self._rest).index(place)])
+        return run_chain(upto, self.after_room(settings), self.song.rate, settings)
+
+    def take(
+        self,
+        settings: Mapping[str, float],
+        loudness_lufs: float,
+        ceiling_dbtp: float,
+        max_reduction_db: float,
+        quick: bool = False,
+    ) -> Take:
+        """A full pass at these settings, delivered at a loudness under a ceiling, and heard."""
+        limiter = {
+            name: settings[f"limiter.{name}"]
+            for name in ("release_ms", "lookahead_ms")
+            if f"limiter.{name}" in settings
+        }
+        delivered = deliver(
+            self.shaped(settings),
+            self.song.rate,
+            loudness_lufs,
+            ceiling_dbtp,
+            max_reduction_db=max_reduction_db,
+            quick=quick,
+            **limiter,
+        )
+        values = heard(delivered.samples, self.song.rate)
+        return Take(
+            dict(settings),
+            delivered.samples,
+            {name: float(value) for name, value in values.items()},
+            delivered,
+        )
+
+    def window_starts(self) -> list[int]:
+        """Where the solver listens: soft, middle and loud places of the song, in samples."""
+        length = round(WINDOW_S * self.song.rate)
+        total = self.song.x.shape[-1]
+        if total <= len(WINDOW_LEVELS) * length:
+            return [0]
+        hop_s = 0.5
+        trace = short_term(self.song.x, self.song.rate, hop_ms=1000 * hop_s)[0]
+        # short_term's window ends 3 s after its start; centre ours on it
+        starts = (torch.arange(trace.shape[-1]) * hop_s * self.song.rate).long() - (length - 3 * self.song.rate) // 2
+        starts = starts.clamp(0, total - length)
+        audible = trace > trace.max() - 25.0
+        order = trace[audible].argsort()
+        chosen = [order[round(level * (len(order) - 1))] for level in WINDOW_LEVELS]
+        return [int(starts[audible][i]) for i in chosen]
+
+    def windows(self, settings: Mapping[str, float]) -> torch.Tensor:
+        """The chosen windows after the room, (windows, channels, time)."""
+        starts = self.window_starts()
+        length = round(WINDOW_S * self.song.rate) if len(starts) > 1 else self.song.x.shape[-1]
+        sound = self.after_room(settings)
+        return torch.cat([sound[..., start : start + length] for start in starts])
+
+    def predicted_range(self, shaped: torch.Tensor, rides: Sequence[float]) -> list[float]:
+        """Loudness range for each position of the level rider, read off the loudness trace alone."""
+        hop_s = 0.1
+        trace = short_term(shaped, self.song.rate, hop_ms=1000 * hop_s)
+        return [range_of_trace(trace[0] + ride_gain_db(trace, ride, hop_s)[0]) for ride in rides]
+
+
+def range_of_trace(short_term_lufs: torch.Tensor) -> float:
+    """Loudness range in LU of a short-term loudness trace (EBU Tech 3342, section 4)."""
+    levels = short_term_lufs.double()
+    levels = levels[levels > -70.0]
+    if not len(levels):
+        return 0.0
+    gate = 10 * torch.log10((10 ** (levels / 10)).mean()) - 20.0
+    levels = levels[levels > gate]
+    return float(levels.quantile(0.95) - levels.quantile(0.10))
+
+
+def loudness_matched(x: torch.Tensor, rate: int, reference_lufs: torch.Tensor) -> torch.Tensor:
+    """Each batch item gained to its reference loudness, so that tone is compared, not level."""
+    return x * gain_from_db(reference_lufs - integrated_loudness(x, rate)).reshape(-1, 1, 1)

@@ -1,0 +1,149 @@
+"""Making a master: the neutral first, then the plan on top of it, then proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from daiw_master import house
+from daiw_master.plan import Plan
+from daiw_master.refine.asks import Ask, ask_of
+from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.done import DoneAsk, done_asks, set_drive, set_room
+from daiw_master.refine.guards import Guard, check_guards, stereo_guards
+from daiw_master.refine.solver import LogEntry, solve
+from daiw_master.targets import BANDS
+
+#: A compressor threshold about 6 dB under staged music: it works on the body, not on single peaks.
+THRESHOLD_DB = -26.0
+#: Aim this much inside a stereo limit, so that the later stages cannot push past it.
+MARGIN_DB = 0.5
+
+
+@dataclass
+class Master:
+    """A finished master and everything known about how it came to be."""
+
+    plan: Plan
+    take: Take
+    asks: Mapping[str, Ask]
+    done: Mapping[str, DoneAsk]
+    guards: list[Guard]
+    neutral_heard: Mapping[str, float]
+    log: list[LogEntry] = field(default_factory=list)
+    at_limit: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def violations(self) -> list[Guard]:
+        return [guard for guard in self.guards if not guard.holds]
+
+
+Progress = Callable[[str], None]
+
+
+def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) -> Take:
+    """This song, competently finished: its room, its stereo inside the limits, tone a third of the
+    way back where it lies outside the envelope (MIDI renders only), loudness and ceiling met.
+
+    Uses the plan's pinned knobs, none of its shifts.
+    """
+    bare = replace(plan, name="neutral", shifts={}, wanted={}, character={})
+    delivery = {name: float(house.neutral()[name]) for name in plan.delivery}
+    bare = replace(bare, delivery=delivery)
+    progress("neutral: the room")
+    settings = _resting(bench, bare)
+    settings = set_room(bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None))
+    progress("neutral: take 1")
+    take = _take(bench, bare, settings)
+    mended = _inside_stereo_limits(bench, settings, take)
+    if mended != settings:
+        settings, take = mended, _take(bench, bare, mended)
+    if not bench.song.is_midi:
+        return take
+    asks = _tone_asks(take.heard)
+    if not any(asks[band].by for band in BANDS):
+        return take
+    progress("neutral: tone")
+    return solve(bench, bare, settings, asks, first=take, progress=progress).take
+
+
+def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = lambda _: None) -> Master:
+    """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
+    done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
+    asks = ask_of(plan, neutral.heard)
+    if plan.is_neutral and plan.delivery == _neutral_delivery():
+        take, log, at_limit = neutral, [], {}
+    else:
+        character = {
+            knob: bench.space[knob].check(value, knob)
+            for knob, (value, _) in plan.character.items()
+            if knob in bench.space
+        }
+        settings = {**neutral.settings, **character, **plan.settings}
+        settings = set_room(bench, plan, settings, done)
+        settings = set_drive(bench, plan, settings, done)
+        solution = solve(bench, plan, settings, asks, progress=progress)
+        take, asks, plan = solution.take, solution.asks, solution.plan
+        log, at_limit = solution.log, solution.at_limit
+    progress("delivering")
+    take = _take(bench, plan, dict(take.settings))
+    before = stereo_guards(bench.song.x, bench.song.rate)
+    guards = check_guards(bench, plan, take, before)
+    return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
+
+
+def _neutral_delivery() -> dict[str, float]:
+    return {name: float(house.neutral()[name]) for name in ("loudness_lufs", "true_peak_dbtp")}
+
+
+def _resting(bench: Bench, plan: Plan) -> dict[str, float]:
+    """Every knob at rest but for the house's own two: where the compressor listens, and mono bass."""
+    settings = bench.space.defaults()
+    house_knobs = {
+        "dynamics.threshold_db": THRESHOLD_DB,
+        "imager.correlation_floor": house.limits()["correlation_p5"].default + 0.02,
+    }
+    settings.update({knob: value for knob, value in house_knobs.items() if knob in bench.space})
+    settings.update({k: v for k, v in plan.settings.items() if k in bench.space})
+    return settings
+
+
+def _take(bench: Bench, plan: Plan, settings: Mapping[str, float]) -> Take:
+    most = house.limits()["limiter_p99_db"].hard
+    return bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most)
+
+
+def _inside_stereo_limits(bench: Bench, settings: dict[str, float], take: Take) -> dict[str, float]:
+    """Side signal turned down where the render itself lies beyond a limit: exact in dB."""
+    found = stereo_guards(take.samples, bench.song.rate)
+    if not found or "imager.low_width_db" not in settings:
+        return settings
+    mended = dict(settings)
+
+    def lower(knob: str, by: float) -> None:
+        param = bench.space[knob]
+        mended[knob] = min(max(mended[knob] - by, param.low), param.high)
+
+    low = found["side_low_db"] - house.limits()["side_low_db"].default
+    if low > 0:
+        lower("imager.low_width_db", low + MARGIN_DB)
+    wide = found["side_to_mid_db"] - house.limits()["side_to_mid_db"].default
+    if wide > 0:
+        for band in ("low_mid", "mid", "high"):
+            lower(f"imager.{band}_width_db", wide + MARGIN_DB)
+    return mended
+
+
+def _tone_asks(heard: Mapping[str, float]) -> dict[str, Ask]:
+    """Bands outside the envelope, a third of the way back; everything else stays."""
+    share = float(house.neutral()["tone_share"])
+    most = house.limits()["eq_band_db"].default
+    asks = {}
+    for name, value in heard.items():
+        by = 0.0
+        if name in BANDS:
+            low, high = house.envelope()[name]
+            by = max(-most, min(most, share * (min(max(value, low), high) - value)))
+            by = by if abs(by) > 0.25 else 0.0
+        asks[name] = Ask(name, value + by, by, "towards where finished music lies" if by else "")
+    return asks

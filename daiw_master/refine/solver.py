@@ -1,0 +1,190 @@
+"""Meeting the targets: one damped joint step after another, in tolerance units, inside the limits.
+
+Per-module loops fight (a reverb widens, drive moves crest, the limiter owns crest once it works);
+one joint step over all knobs does not. The Jacobian is measured once on windows of the song, then
+learns from every full pass (Broyden 1965, "good" update). The best take is kept; a step that does
+not help is halved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from daiw_master import house
+from daiw_master.plan import Plan
+from daiw_master.refine.actuators import Actuator, free_actuators
+from daiw_master.refine.asks import Ask
+from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.jacobian import measure_jacobian
+from daiw_master.targets import FIELDS
+
+#: Full passes spent on one master. Three meet the targets on nearly every song; the rest is for
+#: songs whose dynamics surprise the windows, and for a relaxed limit.
+MAX_TAKES = 5
+#: Pull towards the plan's own settings, against one tolerance of error: breaks ties, no more.
+PRIOR = 0.15
+#: Good enough to stop early: every target within this share of its tolerance.
+CLOSE = 0.5
+#: A knob within this of its bound is said to stand at its limit.
+AT_LIMIT = 1e-3
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of the log: at which step which target stood where, and where it was wanted."""
+
+    step: str
+    target: str
+    wanted: float
+    old: float
+    new: float
+
+
+@dataclass
+class Solution:
+    """The best take, the asks it was held to, every step's log, and the limits that had to give."""
+
+    take: Take
+    asks: dict[str, Ask]
+    plan: Plan
+    log: list[LogEntry] = field(default_factory=list)
+    at_limit: dict[str, str] = field(default_factory=dict)
+
+
+def solve(
+    bench: Bench,
+    plan: Plan,
+    start: Mapping[str, float],
+    asks: Mapping[str, Ask],
+    *,
+    first: Take | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Solution:
+    """Turn the free knobs until the asks are met or nothing more can be gained.
+
+    `first` is a take already made at `start` with this plan's delivery (saves a pass).
+    """
+    take_at = _taker(bench, plan)
+    actuators = free_actuators(bench.space, plan.settings)
+    take = first or take_at(dict(start))
+    solution = Solution(take, dict(asks), plan)
+    if not actuators or _close(asks, take):
+        return solution
+
+    fields = list(asks)
+    progress("listening to what each knob does")
+    jacobian = measure_jacobian(
+        bench, take.settings, actuators, fields,
+        limiter_gain_db=take.delivered.gain_db, ceiling_dbtp=plan.ceiling_dbtp,
+    )  # fmt: skip
+    knobs = np.array([take.settings[a.knob] for a in actuators])
+    origin = knobs.copy()
+    solution.asks = asks = _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin)
+
+    share, here = 1.0, _errors(asks, take)
+    for count in range(1, MAX_TAKES):
+        step = share * _step(jacobian, here, actuators, plan, knobs, origin)
+        if np.all(np.abs(step) < 0.02 * np.array([a.typical for a in actuators])):
+            break
+        progress(f"take {count + 1}")
+        trial = take_at({**take.settings, **_named(actuators, knobs + step)})
+        there = _errors(asks, trial)
+        jacobian += np.outer(there - here - jacobian @ step, step) / max(step @ step, 1e-12)
+        solution.log += _log(f"step {count}", asks, take, trial)
+        if there @ there < here @ here:
+            take, knobs, here, share = trial, knobs + step, there, 1.0
+        else:
+            share *= 0.5
+        if _close(asks, take):
+            break
+        relaxable = _limits_in_the_way(asks, take, actuators, plan, knobs) if count == MAX_TAKES - 3 else ()
+        if relaxable:
+            plan = solution.plan = plan.relaxing(relaxable)
+            solution.log += [_relaxed(name, f"step {count}") for name in sorted(relaxable)]
+    solution.take = take
+    solution.asks = dict(asks)
+    solution.at_limit = {a.knob: a.limit_name for a in _at_limit(actuators, plan, knobs)}
+    return solution
+
+
+def _taker(bench: Bench, plan: Plan):
+    most = house.limits()["limiter_p99_db"].hard
+    return lambda settings: bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most, quick=True)
+
+
+def _errors(asks: Mapping[str, Ask], take: Take) -> np.ndarray:
+    return np.array([ask.error(take.heard[name]) for name, ask in asks.items()])
+
+
+def _close(asks: Mapping[str, Ask], take: Take) -> bool:
+    return bool(np.all(np.abs(_errors(asks, take)) <= CLOSE))
+
+
+def _named(actuators: Sequence[Actuator], knobs: np.ndarray) -> dict[str, float]:
+    return {a.knob: float(value) for a, value in zip(actuators, knobs, strict=True)}
+
+
+def _bounds(actuators: Sequence[Actuator], plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    low, high = zip(*(a.limits(plan) for a in actuators), strict=True)
+    return np.array(low), np.array(high)
+
+
+def _step(jacobian, errors, actuators, plan, knobs, origin) -> np.ndarray:
+    """Levenberg-Marquardt in a box: least squared error in tolerances, pulled towards `origin`."""
+    typical = np.array([a.typical for a in actuators])
+    low, high = _bounds(actuators, plan)
+    # A plan may start outside a default limit (a user's preset): stay, but never go further out.
+    low, high = np.minimum(low, knobs), np.maximum(high, knobs)
+    matrix = np.vstack([jacobian, PRIOR * np.diag(1 / typical)])
+    goal = np.concatenate([-errors, PRIOR * (origin - knobs) / typical])
+    return lsq_linear(matrix, goal, bounds=(low - knobs - 1e-9, high - knobs + 1e-9), method="bvls").x
+
+
+def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[str, Ask]:
+    """Asks no allowed setting can reach are cut before they are asked, and say so."""
+    generous = plan.relaxing(house.limits())
+    errors = _errors(asks, take)
+    left = errors + jacobian @ _step(jacobian, errors, actuators, generous, knobs, origin)
+    cut = {}
+    for rest, (name, ask) in zip(left, asks.items(), strict=True):
+        towards = rest * ask.by < 0  # what is left lies on the far side of the ask
+        if ask.claimed and towards and abs(rest) > 1.0:
+            by = ask.by + rest * FIELDS[name].tolerance
+            by = by if by * ask.by > 0 else 0.0
+            why = f"wanted {ask.by:+.1f} {FIELDS[name].unit}, this song gives {by:+.1f} inside the house limits"
+            ask = replace(ask, wanted=ask.wanted + by - ask.by, by=by, cut=ask.cut or why)
+        cut[name] = ask
+    return cut
+
+
+def _at_limit(actuators, plan, knobs) -> list[Actuator]:
+    low, high = _bounds(actuators, plan)
+    return [
+        a
+        for a, u, lo, hi in zip(actuators, knobs, low, high, strict=True)
+        if min(u - lo, hi - u) < AT_LIMIT and abs(u - a.rest) > AT_LIMIT
+    ]
+
+
+def _limits_in_the_way(asks, take, actuators, plan, knobs) -> set[str]:
+    """Default limits a knob leans on while a promise is still missed by more than its tolerance."""
+    missed = any(ask.claimed and abs(ask.error(take.heard[name])) > 1.0 for name, ask in asks.items())
+    leaning = {a.limit_name for a in _at_limit(actuators, plan, knobs)} - plan.relaxed
+    return {name for name in leaning if missed and house.limits()[name].default != house.limits()[name].hard}
+
+
+def _log(step: str, asks: Mapping[str, Ask], old: Take, new: Take) -> list[LogEntry]:
+    return [
+        LogEntry(step, name, ask.wanted, old.heard[name], new.heard[name])
+        for name, ask in asks.items()
+        if abs(ask.error(old.heard[name])) > CLOSE or abs(ask.error(new.heard[name])) > CLOSE
+    ]
+
+
+def _relaxed(name: str, step: str) -> LogEntry:
+    limit = house.limits()[name]
+    return LogEntry(f"{step}: relaxed {name}", name, limit.hard, limit.default, limit.hard)

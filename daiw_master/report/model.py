@@ -1,0 +1,85 @@
+"""The report as data: asked, before, after, tolerance, verdict and why, for every target."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class TargetRow(BaseModel):
+    """One target's story. `before` is the material as it came, `neutral` the song merely finished."""
+
+    target: str
+    unit: str
+    asked: float | None = Field(description="absolute wanted value; None where nothing was asked")
+    shift: float = Field(0.0, description="asked relative to neutral")
+    before: float | None = None
+    neutral: float | None = None
+    after: float
+    tolerance: float
+    verdict: str = Field(description="met, missed, kept (asked to stay and did) or drifted")
+    why: str = ""
+    cut: str = Field("", description="what was cut of the ask before it was asked, and why")
+
+
+class GuardRow(BaseModel):
+    """One house limit on the finished master."""
+
+    guard: str
+    about: str
+    unit: str
+    measured: float
+    default: float
+    hard: float
+    holds: bool
+    beyond_default: bool
+
+
+class SettingRow(BaseModel):
+    """One knob where it ended up, and who put it there."""
+
+    setting: str
+    value: float
+    unit: str
+    set_by: str
+
+
+class StepRow(BaseModel):
+    """One line of the solver's log: which step moved which target from where to where."""
+
+    step: str
+    target: str
+    wanted: float
+    old: float
+    new: float
+
+
+class Report(BaseModel):
+    """Everything about one master: a file a person or a program can check the sound against."""
+
+    format: str = "daiw-master report 1"
+    source: str
+    emotion: str
+    about: str = ""
+    intensity: float = 1.0
+    duration_s: float
+    rate: int
+    targets: list[TargetRow]
+    shown: dict[str, float]
+    guards: list[GuardRow]
+    settings: list[SettingRow]
+    chain: list[str]
+    log: list[StepRow]
+    relaxed: list[str]
+    notes: list[str]
+    sections: list[dict]
+    soundfont: str | None = None
+    seed: int = 0
+    versions: dict[str, str]
+
+    def row(self, target: str) -> TargetRow:
+        """The row of one target by name."""
+        return next(row for row in self.targets if row.target == target)
+
+    @property
+    def missed(self) -> list[TargetRow]:
+        return [row for row in self.targets if row.verdict == "missed"]

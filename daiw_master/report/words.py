@@ -1,0 +1,75 @@
+"""The end of a run, in about six lines an engineer would say."""
+
+from __future__ import annotations
+
+from daiw_master.report.model import Report, TargetRow
+
+_BAND_WORDS = {
+    "band_sub_db": "sub",
+    "band_bass_db": "bass",
+    "band_low_mid_db": "low mids",
+    "band_mid_db": "mids",
+    "band_high_mid_db": "high mids",
+    "band_presence_db": "presence",
+    "band_brilliance_db": "brilliance",
+    "band_air_db": "air",
+}
+_WIDTH_WORDS = {
+    "width_low_mid_db": "low mids",
+    "width_mid_db": "mids",
+    "width_high_db": "highs",
+}
+_DYNAMICS_WORDS = {"loudness_range_lu": "range", "crest_db": "crest", "onset_db": "attacks"}
+
+
+def summary(report: Report) -> list[str]:
+    """What moved, why, what could not be done."""
+    minutes, seconds = divmod(round(report.duration_s), 60)
+    lines = [f"{report.source} · {report.emotion} · {minutes}:{seconds:02d} at {report.rate / 1000:g} kHz"]
+    loudness, peak = report.row("loudness_lufs"), report.row("true_peak_dbtp")
+    lines.append(
+        f"loudness   {loudness.after:.1f} LUFS (asked {loudness.asked:g}), "
+        f"peak {peak.after:.2f} dBTP under {peak.asked:g}{_tail(loudness.why)}"
+    )
+    for title, words in (("tone", _BAND_WORDS), ("width", _WIDTH_WORDS), ("dynamics", _DYNAMICS_WORDS)):
+        line = _moves(report, words)
+        if line:
+            lines.append(f"{title:<10} {line}")
+    lines.append(f"{'space':<10} {_space(report)}")
+    undone = [row.cut for row in report.targets if row.cut]
+    undone += [f"{row.target} wanted {row.asked:.1f}, got {row.after:.1f} {row.unit}" for row in report.missed[:3]]
+    if undone:
+        lines.append(f"{'not done':<10} {'; '.join(undone[:3])}{_more(undone)}")
+    broken = [f"{g.about} {g.measured:.1f} {g.unit} (limit {g.hard:g})" for g in report.guards if not g.holds]
+    lines.append(f"{'limits':<10} {'BROKEN: ' + '; '.join(broken) if broken else 'all held'}{_relaxed(report)}")
+    return lines
+
+
+def _tail(why: str) -> str:
+    return f"; {why}" if why else ""
+
+
+def _more(items: list[str]) -> str:
+    return f" (and {len(items) - 3} more in the report)" if len(items) > 3 else ""
+
+
+def _relaxed(report: Report) -> str:
+    return f" (relaxed: {', '.join(report.relaxed)})" if report.relaxed else ""
+
+
+def _moves(report: Report, words: dict[str, str]) -> str:
+    rows: list[TargetRow] = [row for row in report.targets if row.target in words and row.shift]
+    rows = [row for row in rows if abs(row.shift) >= row.tolerance]
+    if not rows:
+        return ""
+    rows.sort(key=lambda row: -abs(row.shift) / row.tolerance)
+    parts = [f"{words[row.target]} {row.after - row.neutral:+.1f} {row.unit}" for row in rows[:3]]
+    return f"{', '.join(parts)}: {rows[0].why.partition(';')[0]}"
+
+
+def _space(report: Report) -> str:
+    wet = report.row("reverb_wet_db")
+    if wet.after <= -60:
+        return "none added"
+    decay = report.row("reverb_decay_s")
+    return f"{decay.after:.1f} s at {wet.after:.0f} dB: {wet.why}"
