@@ -108,8 +108,13 @@ def _reductions(
 ) -> dict[str, torch.Tensor]:
     hop = control_hop(rate)
     batch = max(len(x), batch_of(knobs))
-    reductions = {}
-    for band, sound in (("low", low), ("mid", x - low - high), ("high", high)):
+    reductions, outer = {}, {"low": low, "high": high}
+    for band in BANDS:
+        if idle(knobs[f"{band}_ratio"], 1):
+            reductions[band] = x.new_zeros(batch, -(-x.shape[-1] // hop))
+            continue
+        # One temporary, not two: a band of a long file is as large as the file.
+        sound = (x - low).sub_(high) if band == "mid" else outer[band]
         power = power_trace(sound, hop).expand(batch, -1)
         attack_ms, release_ms = (knobs[name] * _TIME_SCALE[band] for name in ("attack_ms", "release_ms"))
         reductions[band] = compressor_reduction_db(

@@ -174,7 +174,8 @@ def _follow(x: torch.Tensor, attack: torch.Tensor, release: torch.Tensor) -> tor
         a = functional.pad(slope[:, :-1], (1, 0))
         b = torch.cat([guess[:, :1], (end - slope * guess)[:, :-1]], dim=1)
         better = _scan(a, b)
-        settled = bool((better - guess).abs().max() <= _TOLERANCE)
+        # "not larger" rather than "smaller": NaN must end the search, not prolong it.
+        settled = not bool((better - guess).abs().max() > _TOLERANCE)
         start = better.reshape(-1)
         if settled:
             break

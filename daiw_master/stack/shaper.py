@@ -17,13 +17,14 @@ from daiw_master.units import db_from_power
 #: Below this level (dBFS) there is nothing to shape: fades into silence are not tails.
 FLOOR_DB = -70.0
 
-# Onsets: a 5 ms level against its 20 ms memory; the boost lasts as long as the memory needs, 20-40 ms.
-_ATTACK_DETECTOR_MS, _ATTACK_MEMORY_MS = 5.0, 20.0
+# Onsets: an 8 ms level against its 20 ms memory; the boost lasts as long as the memory needs, 20-60 ms.
+_ATTACK_DETECTOR_MS, _ATTACK_MEMORY_MS = 8.0, 20.0
 # Tails: a 20 ms level, steady under a bass note's ripple, against a 150 ms memory that learns of a
 # new note in 10 ms.
 _SUSTAIN_DETECTOR_MS, _SUSTAIN_RISE_MS, _SUSTAIN_MEMORY_MS = 20.0, 10.0, 150.0
-# A difference of this many dB counts in full (63 %): an onset is a jump, a tail only a slope.
-_ATTACK_FULL_DB, _SUSTAIN_FULL_DB = 7.0, 4.0
+# A difference of this many dB counts for 63 %: in a full mix an onset is a rise of 3 to 6 dB, while a
+# low E's ripple (41 Hz) is under 1 dB and must not be shaped.
+_FULL_DB = 4.0
 
 
 def shaper_gain_db(
@@ -46,7 +47,7 @@ def transients(power: torch.Tensor, control_rate: float) -> tuple[torch.Tensor, 
     now = level(_SUSTAIN_DETECTOR_MS)
     rise, memory = (smoothing(ms, control_rate, power) for ms in (_SUSTAIN_RISE_MS, _SUSTAIN_MEMORY_MS))
     drop = attack_release(now, rise, memory) - now
-    return _fullness(jump / _ATTACK_FULL_DB), _fullness(drop / _SUSTAIN_FULL_DB)
+    return _fullness(jump / _FULL_DB), _fullness(drop / _FULL_DB)
 
 
 def _fullness(share: torch.Tensor) -> torch.Tensor:

@@ -102,6 +102,14 @@ def test_a_constant_is_left_alone():
     torch.testing.assert_close(attack_release(x, attack, release), x, atol=0, rtol=0)
 
 
+def test_nan_goes_through_at_once():
+    x = trace(1 << 19)
+    x[0, 1000] = math.nan
+    attack, release = coefficient(5.0, 200.0).split(1)
+    y = attack_release(x, attack, release)
+    assert y[0, :1000].isfinite().all() and y[0, 1000:].isnan().any()
+
+
 def test_gradients_are_true():
     x = trace(70, batch=2).add(0.01 * torch.arange(70)).requires_grad_()
     fast = torch.tensor([0.6, 0.8], dtype=torch.float64, requires_grad=True)
