@@ -89,7 +89,9 @@ def arrange(midi: MidiFile, max_duration_s: float) -> Arrangement:
         raise InputError("the MIDI file has no notes; there is nothing to render")
     for start_tick, *_ in spans:
         timeline.check_tempo(start_tick)
-    remarks = [f"the file is damaged ({what}); what could be read is played" for what in midi.damaged]
+    remarks = []
+    if midi.damaged:
+        remarks.append(f"the file is damaged ({', '.join(midi.damaged)}); what could be read is played")
     if stuck:
         remarks.append(f"{stuck} notes never end in the file; they were released at the song's end")
 

