@@ -55,13 +55,12 @@ class Affect:
             for target, row in category.shifts.items():
                 asked.setdefault(target, []).append(Row(weight * row.value, row.why))
             rest = [left - weight * own for left, own in zip(rest, category.vad, strict=True)]
-        for left, rows in zip(rest, linear_map(), strict=True):
+        for left, slopes in zip(rest, linear_map(), strict=True):
             if abs(left) < _ROUNDING:
                 continue
-            for target, row in rows.items():
-                # A reason is written for the positive direction; downwards it is the lack of it.
-                why = row.why if left > 0 else f"less of: {row.why}"
-                asked.setdefault(target, []).append(Row(left * row.value, why))
+            for target, slope in slopes.items():
+                why = slope.more if left > 0 else slope.less
+                asked.setdefault(target, []).append(Row(left * slope.value, why))
         return asked
 
 

@@ -28,6 +28,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Slope:
+    """What one unit along an axis does to a field, with a reason for each direction of the axis."""
+
+    value: float
+    more: str
+    less: str
+
+
+@dataclass(frozen=True)
 class Category:
     """A feeling with a sound of its own: `shifts` per target field, `settings` per knob.
 
@@ -43,10 +52,6 @@ class Category:
     marked: str = ""
 
 
-def _shift_rows(rows: Mapping) -> dict[str, Row]:
-    return {SPACE[field].name: Row(float(row["by"]), row["why"]) for field, row in rows.items()}
-
-
 @cache
 def categories() -> Mapping[str, Category]:
     """Every category by name, read from intents/."""
@@ -57,7 +62,9 @@ def categories() -> Mapping[str, Category]:
             name=name,
             about=data["about"],
             vad=tuple(float(data["affect"][axis]) for axis in AXES),
-            shifts=_shift_rows(data["shifts"]),
+            shifts={
+                SPACE[field].name: Row(float(row["by"]), row["why"]) for field, row in data["shifts"].items()
+            },
             settings={
                 knob: Row(float(row["value"]), row["why"]) for knob, row in data.get("settings", {}).items()
             },
@@ -67,7 +74,13 @@ def categories() -> Mapping[str, Category]:
 
 
 @cache
-def linear_map() -> tuple[Mapping[str, Row], ...]:
+def linear_map() -> tuple[Mapping[str, Slope], ...]:
     """What one unit of valence, of arousal, of dominance does per field (presets/affect.yaml)."""
-    rows = load_yaml("presets", "affect")["linear"]
-    return tuple(_shift_rows(rows[axis]) for axis in AXES)
+    axes = load_yaml("presets", "affect")["linear"]
+    return tuple(
+        {
+            SPACE[field].name: Slope(float(row["by"]), row["more"], row["less"])
+            for field, row in axes[axis].items()
+        }
+        for axis in AXES
+    )

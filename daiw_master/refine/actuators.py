@@ -46,6 +46,8 @@ ACTUATORS: tuple[Actuator, ...] = (
     _eq_gain("eq.low_shelf_gain_db"),
     *(_eq_gain(f"eq.peak_{i}_gain_db") for i in range(1, 7)),
     _eq_gain("eq.high_shelf_gain_db"),
+    # Bass is mono by custom: it may only be narrowed.
+    Actuator("imager.low_width_db", lambda plan: (-40.0, 0.0), 2.0, 4.0, "side_low_db"),
     _width("imager.low_mid_width_db"),
     _width("imager.mid_width_db"),
     _width("imager.high_width_db"),

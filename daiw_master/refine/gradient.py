@@ -14,7 +14,7 @@ import torch
 from daiw_master.measure import heard
 from daiw_master.refine.actuators import free_actuators
 from daiw_master.refine.bench import Bench, Take, loudness_matched
-from daiw_master.refine.guards import check_guards, stereo_guards
+from daiw_master.refine.guards import check_guards
 from daiw_master.refine.jacobian import RANGE, RIDE
 from daiw_master.refine.master import Master
 from daiw_master.refine.solver import LogEntry
@@ -70,8 +70,7 @@ def refine_by_gradient(
         LogEntry("refine", name, ask.wanted, made.take.heard[name], take.heard[name])
         for name, ask in made.asks.items()
     ]
-    guards = check_guards(bench, made.plan, take, stereo_guards(bench.song.x, rate))
-    return replace(made, take=take, guards=guards, log=[*made.log, *log])
+    return replace(made, take=take, guards=check_guards(bench, take), log=[*made.log, *log])
 
 
 def _fields(y: torch.Tensor, windows: torch.Tensor, rate: int) -> dict[str, torch.Tensor]:

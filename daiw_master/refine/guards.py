@@ -12,7 +12,6 @@ from daiw_master.measure.loudness import integrated_loudness
 from daiw_master.measure.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
 from daiw_master.measure.tone import spectrum
 from daiw_master.measure.traces import scan
-from daiw_master.plan import Plan
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.stack.chain import run_chain
@@ -26,7 +25,7 @@ SLACK_DB = 0.05
 
 @dataclass(frozen=True)
 class Guard:
-    """One house limit as found on the master. `lifted`: a rule or the user asked for it."""
+    """One house limit as found on the master; `relaxed` where it lies between default and hard."""
 
     name: str
     measured: float
@@ -38,21 +37,14 @@ class Guard:
     unit: str
 
 
-def check_guards(bench: Bench, plan: Plan, take: Take, before: Mapping[str, float]) -> list[Guard]:
-    """Every limit against what was measured. A side the song already had is not our doing:
-    stereo limits count from the song's own value where that is beyond the limit already.
-    """
-    found = measured_guards(bench, take)
+def check_guards(bench: Bench, take: Take) -> list[Guard]:
+    """Every limit against what was measured on the master."""
     guards = []
-    for name, value in found.items():
+    for name, value in measured_guards(bench, take).items():
         limit = house.limits()[name]
-        allowed = limit.hard
-        if name in before:
-            allowed = min(allowed, before[name]) if limit.at_least else max(allowed, before[name])
-        holds = value >= allowed - SLACK_DB if limit.at_least else value <= allowed + SLACK_DB
-        beyond_default = not limit.holds(value, relaxed=False, slack=SLACK_DB)
+        holds, inside_default = (limit.holds(value, relaxed, SLACK_DB) for relaxed in (True, False))
         guards.append(
-            Guard(name, value, limit.default, limit.hard, holds, beyond_default, limit.about, limit.unit)
+            Guard(name, value, limit.default, limit.hard, holds, not inside_default, limit.about, limit.unit)
         )
     return guards
 

@@ -18,6 +18,7 @@ from daiw_master.targets import BANDS
 THRESHOLD_DB = -26.0
 #: Aim this much inside a stereo limit, so that the later stages cannot push past it.
 MARGIN_DB = 0.5
+STEREO_ROUNDS = 3
 
 
 @dataclass
@@ -54,17 +55,15 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) 
     settings = _resting(bench, bare)
     settings = set_room(bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None))
     progress("neutral: take 1")
-    take = _take(bench, bare, settings)
-    mended = _inside_stereo_limits(bench, settings, take)
-    if mended != settings:
-        settings, take = mended, _take(bench, bare, mended)
+    take = _inside_stereo_limits(bench, bare, _take(bench, bare, settings))
     if not bench.song.is_midi:
         return take
     asks = _tone_asks(take.heard)
     if not any(asks[band].by for band in BANDS):
         return take
     progress("neutral: tone")
-    return solve(bench, bare, settings, asks, first=take, progress=progress).take
+    solved = solve(bench, bare, take.settings, asks, first=take, progress=progress).take
+    return _inside_stereo_limits(bench, bare, _take(bench, bare, solved.settings))
 
 
 def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = lambda _: None) -> Master:
@@ -85,10 +84,10 @@ def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = la
         solution = solve(bench, plan, settings, asks, progress=progress)
         take, asks, plan = solution.take, solution.asks, solution.plan
         log, at_limit = solution.log, solution.at_limit
-    progress("delivering")
-    take = _take(bench, plan, dict(take.settings))
-    before = stereo_guards(bench.song.x, bench.song.rate)
-    guards = check_guards(bench, plan, take, before)
+    if take is not neutral:
+        progress("delivering")
+        take = _inside_stereo_limits(bench, plan, _take(bench, plan, take.settings))
+    guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
 
 
@@ -113,25 +112,42 @@ def _take(bench: Bench, plan: Plan, settings: Mapping[str, float]) -> Take:
     return bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most)
 
 
-def _inside_stereo_limits(bench: Bench, settings: dict[str, float], take: Take) -> dict[str, float]:
-    """Side signal turned down where the render itself lies beyond a limit: exact in dB."""
-    found = stereo_guards(take.samples, bench.song.rate)
+def _inside_stereo_limits(bench: Bench, plan: Plan, take: Take) -> Take:
+    """The side signal turned down where the sound lies beyond a stereo limit, and taken again.
+
+    Nearly exact in dB; crossovers are soft, so a second round closes what the first left.
+    """
+    for _ in range(STEREO_ROUNDS):
+        mended = _narrowed(bench, plan, take)
+        if mended == take.settings:
+            break
+        take = _take(bench, plan, mended)
+    return take
+
+
+def _narrowed(bench: Bench, plan: Plan, take: Take) -> dict[str, float]:
+    """Settings with less side, by what the finished sound has too much of it."""
+    found, settings = stereo_guards(take.samples, bench.song.rate), dict(take.settings)
     if not found or "imager.low_width_db" not in settings:
         return settings
-    mended = dict(settings)
+
+    def excess(name: str) -> float:
+        limit = house.limits()[name]
+        return -1.0 if name in plan.relaxed and limit.default != limit.hard else found[name] - limit.hard
 
     def lower(knob: str, by: float) -> None:
         param = bench.space[knob]
-        mended[knob] = min(max(mended[knob] - by, param.low), param.high)
+        settings[knob] = min(max(settings[knob] - by, param.low), param.high)
 
-    low = found["side_low_db"] - house.limits()["side_low_db"].default
-    if low > 0:
-        lower("imager.low_width_db", low + MARGIN_DB)
-    wide = found["side_to_mid_db"] - house.limits()["side_to_mid_db"].default
+    if excess("side_low_db") > 0:
+        # Soft crossovers: a decibel on the knob is about two thirds of one in the band.
+        lower("imager.low_width_db", 1.5 * excess("side_low_db") + MARGIN_DB)
+    # A decibel less side is about half a unit less lost in mono.
+    wide = max(excess("side_to_mid_db"), 2.0 * excess("fold_down_loss_lu"))
     if wide > 0:
         for band in ("low_mid", "mid", "high"):
             lower(f"imager.{band}_width_db", wide + MARGIN_DB)
-    return mended
+    return settings
 
 
 def _tone_asks(heard: Mapping[str, float]) -> dict[str, Ask]:

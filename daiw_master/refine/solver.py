@@ -29,6 +29,8 @@ MAX_TAKES = 5
 PRIOR = 0.15
 #: Good enough to stop early: every target within this share of its tolerance.
 CLOSE = 0.5
+#: A take must take this share off the squared error to be worth another one.
+WORTHWHILE = 0.1
 #: A knob within this of its bound is said to stand at its limit.
 AT_LIMIT = 1e-3
 
@@ -95,16 +97,21 @@ def solve(
         there = _errors(asks, trial)
         jacobian += np.outer(there - here - jacobian @ step, step) / max(step @ step, 1e-12)
         solution.log += _log(f"step {count}", asks, take, trial)
-        if there @ there < here @ here:
+        gained = here @ here - there @ there
+        stuck = gained < WORTHWHILE * (here @ here)
+        if gained > 0:
             take, knobs, here, share = trial, knobs + step, there, 1.0
         else:
             share *= 0.5
         if _close(asks, take):
             break
-        relaxable = _limits_in_the_way(asks, take, actuators, plan, knobs) if count == MAX_TAKES - 3 else ()
+        relaxable = _limits_in_the_way(asks, take, actuators, plan, knobs) if count >= 2 else ()
         if relaxable:
             plan = solution.plan = plan.relaxing(relaxable)
+            take_at = _taker(bench, plan)
             solution.log += [_relaxed(name, f"step {count}") for name in sorted(relaxable)]
+        elif stuck and count > 1:
+            break
     solution.take = take
     solution.asks = dict(asks)
     solution.at_limit = {a.knob: a.limit_name for a in _at_limit(actuators, plan, knobs)}
