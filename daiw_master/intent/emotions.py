@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -52,8 +52,7 @@ class Emotion:
             total = math.fsum(row.value for row in rows)
             by = total * self.intensity * strength
             if abs(by) > _NEGLIGIBLE:
-                hardest = max(rows, key=lambda row: row.value * math.copysign(1.0, total))
-                moved[field] = Shift(field, by, hardest.why)
+                moved[field] = Shift(field, by, _hardest(rows, total).why)
         return moved
 
     def character(self, space: Mapping[str, Param], strength: float = 1.0) -> dict[str, tuple[float, str]]:
@@ -73,10 +72,12 @@ class Emotion:
                     pulls.setdefault(knob, []).append(Row(weight * reach * way, row.why))
         started = {}
         for knob, rows in pulls.items():
-            param = space[knob]
-            position = param.normalised(param.default) + math.fsum(row.value for row in rows)
-            hardest = max(rows, key=lambda row: abs(row.value))
-            started[knob] = (float(param.physical(min(1.0, max(0.0, position)))), hardest.why)
+            total = math.fsum(row.value for row in rows)
+            if abs(total) > _NEGLIGIBLE:
+                param = space[knob]
+                position = min(1.0, max(0.0, param.normalised(param.default) + total))
+                # settings are read by people: 450 ms, not 449.9999999999998
+                started[knob] = (round(float(param.physical(position)), 6), _hardest(rows, total).why)
         return started
 
 
@@ -178,6 +179,11 @@ def _stripped(text: str) -> tuple[list[str], str]:
         else:
             break
     return modifiers, " ".join(tokens)
+
+
+def _hardest(rows: Sequence[Row], total: float) -> Row:
+    """The ingredient that pulled hardest in the direction things went."""
+    return max(rows, key=lambda row: row.value * math.copysign(1.0, total))
 
 
 def _label(word: Word) -> str:

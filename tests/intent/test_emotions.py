@@ -201,6 +201,9 @@ def test_character_travels_from_the_default_and_never_beyond():
     half = parse_emotion("rage").character(knobs, 0.5)
     geometric_mean = (200 * rage["dynamics.release_ms"].value) ** 0.5
     assert half["dynamics.release_ms"][0] == pytest.approx(geometric_mean)
+    # odd against even, in equal parts: neither, so nobody is quoted for it
+    assert categories()["nostalgia"].settings["exciter.even_odd"].value == -rage["exciter.even_odd"].value
+    assert "exciter.even_odd" not in parse_emotion("rage and nostalgia").character(knobs)
     assert parse_emotion("rage").character(knobs, 0.0) == {} == parse_emotion("neutral").character(knobs)
 
 
