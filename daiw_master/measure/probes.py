@@ -73,8 +73,9 @@ def drive_db(dry: torch.Tensor, wet: torch.Tensor, rate: int) -> torch.Tensor:
 
     Residual of the best linear fit (Wiener-Hopf: 12 ms FIR by least squares), channel by channel,
     so that gain, delay up to 9 ms and a filter's colour cost nothing. Silence, and a stage that
-    only scales, read under -80; a steep low cut, longer than the FIR, leaves about -40. Give it
-    seconds of sound, for a short one can be fitted by chance.
+    only scales, read under -80; a steep low cut, longer than the FIR, leaves about -40. What a
+    delay pushes past the end counts as missing: let the sound end in silence. Give it seconds, for a
+    short sound can be fitted by chance.
     """
     if dry.shape != wet.shape:
         raise InputError(f"drive compares like with like; got {tuple(dry.shape)} and {tuple(wet.shape)}")
