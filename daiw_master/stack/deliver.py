@@ -1,0 +1,196 @@
+"""Delivery: the song at its loudness and under its ceiling, both at once, or as near as stays clean.
+
+The gain before the limiter is searched (bracketed secant); each round limits, trims at 16x and
+measures, so that the limiter's own loss of loudness is part of what is aimed at. How hard the limiter
+may work is capped: beyond it loudness gives way, because gain piled onto a limiter buys distortion,
+and on some songs even costs loudness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from daiw_master.errors import InputError
+from daiw_master.measure.loudness import integrated_loudness
+from daiw_master.measure.true_peak import true_peak
+from daiw_master.stack.limiter import LIMITER, apply_reduction, reduction_blocks, trim_db
+from daiw_master.stack.loudness import LOUDNESS, SILENCE_LUFS, gain_to_loudness_db
+from daiw_master.stack.peaks import BLOCK, peak_envelope
+from daiw_master.units import db_from_gain, gain_from_db
+
+#: Reduction and music are read every so often, and where it is music: within 60 dB of the loudest moment.
+HOP_MS = 10.0
+MUSIC_DB = -60.0
+#: The cap on reduction is approached from below to within this.
+CAP_TOLERANCE_DB = 0.02
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The delivered sound and how it got there.
+
+    `samples` has the shape that came in. `gain_db` stands before the limiter, `trim_db` (<= 0) after
+    it. `reduction_p99_db`: the limiter takes less than this in 99 % of the music. `loudness_lufs` and
+    `true_peak_dbtp` are measured on `samples`; `reached`: the loudness is within tolerance.
+    """
+
+    samples: torch.Tensor
+    gain_db: float
+    trim_db: float
+    reduction_p99_db: float
+    loudness_lufs: float
+    true_peak_dbtp: float
+    reached: bool
+    rounds: int
+
+
+@torch.no_grad()
+def deliver(
+    x: torch.Tensor,
+    rate: int,
+    loudness_lufs: float = -14.0,
+    ceiling_dbtp: float = -1.0,
+    *,
+    max_reduction_db: float = 6.0,
+    release_ms: float = 80.0,
+    lookahead_ms: float = 3.0,
+    tolerance_lu: float = 0.02,
+    max_rounds: int = 8,
+    quick: bool = False,
+) -> Delivered:
+    """The song at a loudness, under a ceiling: gain, limiter and trim, found together.
+
+    x (channels, time) or (1, channels, time). `max_reduction_db` caps the 99th percentile of the
+    limiter's reduction; where the target would need more, the loudest version under the cap is
+    returned with `reached` False. `quick` stops at 0.2 LU or three rounds, for a search that calls
+    often. Silence comes back as it is. Not differentiable: chain `LOUDNESS` and `LIMITER` for that.
+    """
+    LOUDNESS.space["loudness_lufs"].check(loudness_lufs)
+    LIMITER.space.check(
+        {"ceiling_dbtp": ceiling_dbtp, "release_ms": release_ms, "lookahead_ms": lookahead_ms}
+    )
+    song = x.unsqueeze(0) if x.ndim == 2 else x
+    if song.ndim != 3 or len(song) != 1:
+        raise InputError(f"deliver: audio has shape {tuple(x.shape)}; it must be (channels, time), one song")
+    gain_db = float(gain_to_loudness_db(song, rate, loudness_lufs))
+    heard_lufs = float(integrated_loudness(song, rate))
+    if heard_lufs <= SILENCE_LUFS:
+        return Delivered(x.clone(), 0.0, 0.0, 0.0, heard_lufs, float(true_peak(song, rate)), False, 0)
+    if quick:
+        tolerance_lu, max_rounds = max(tolerance_lu, 0.2), min(max_rounds, 3)
+
+    desk = _Desk(song, rate, ceiling_dbtp, release_ms, lookahead_ms)
+    cap_db = None  # the highest gain the limiter may be given, once we have run into it
+    search = _Search()
+    best: Delivered | None = None
+    for rounds in range(1, max_rounds + 1):
+        if cap_db is None and desk.reduction_p99_db(gain_db) > max_reduction_db:
+            cap_db = desk.gain_at_reduction(max_reduction_db, gain_db)
+        gain_db = gain_db if cap_db is None else min(gain_db, cap_db)
+        now = desk.master(gain_db, rounds)
+        error_lu = now.loudness_lufs - loudness_lufs
+        if best is None or abs(error_lu) < abs(best.loudness_lufs - loudness_lufs):
+            best = now
+        del now
+        if abs(error_lu) <= tolerance_lu or (error_lu < 0 and cap_db is not None and gain_db >= cap_db):
+            break
+        gain_db = search.next(gain_db, error_lu)
+    reached = abs(best.loudness_lufs - loudness_lufs) <= max(tolerance_lu, 0.05)
+    samples = best.samples.reshape(x.shape)
+    return Delivered(**{**best.__dict__, "samples": samples, "reached": reached, "rounds": rounds})
+
+
+class _Desk:
+    """One song in front of gain, limiter and trim; what does not depend on the gain is kept."""
+
+    def __init__(
+        self, song: torch.Tensor, rate: int, ceiling_dbtp: float, release_ms: float, lookahead_ms: float
+    ):
+        self.song, self.rate, self.ceiling_dbtp = song, rate, ceiling_dbtp
+        self.limiter = {"release_ms": release_ms, "lookahead_ms": lookahead_ms}
+        self.hop = max(1, round(HOP_MS * rate / 1000))
+        self.peaks_db = db_from_gain(peak_envelope(song))
+        power = _hop_means((block.square().mean(1) for block in song.split(BLOCK, dim=-1)), self.hop)
+        self.music = power >= power.max() * gain_from_db(2 * MUSIC_DB)
+
+    def _reductions(self, gain_db: float):
+        # A louder song under a ceiling is the song under a lower ceiling: its peaks are looked up once.
+        ceiling_dbtp = self.ceiling_dbtp - gain_db
+        return reduction_blocks(self.peaks_db, self.rate, ceiling_dbtp, **self.limiter)
+
+    def reduction_p99_db(self, gain_db: float) -> float:
+        """What the limiter stays under in 99 % of the music at this gain."""
+        trace = _hop_means((block for _, block in self._reductions(gain_db)), self.hop)
+        return float(torch.quantile(trace[self.music], 0.99))
+
+    def gain_at_reduction(self, reduction_db: float, too_much_db: float) -> float:
+        """The highest gain whose reduction stays under a cap, by bracketing: reduction grows with gain."""
+        high, high_over = too_much_db, self.reduction_p99_db(too_much_db) - reduction_db
+        # No reduction exceeds gain + peak - ceiling, so here nothing is over the cap.
+        low = self.ceiling_dbtp - float(self.peaks_db.max()) + reduction_db
+        low_over = self.reduction_p99_db(low) - reduction_db
+        while low_over < -CAP_TOLERANCE_DB and high - low > CAP_TOLERANCE_DB / 2:
+            # Aim just under the cap by secant, kept away from the ends so that the bracket shrinks.
+            aim = low + (high - low) * (low_over + CAP_TOLERANCE_DB / 2) / (low_over - high_over)
+            middle = min(max(aim, low + 0.1 * (high - low)), high - 0.1 * (high - low))
+            over = self.reduction_p99_db(middle) - reduction_db
+            if over > 0:
+                high, high_over = middle, over
+            else:
+                low, low_over = middle, over
+        return low
+
+    def master(self, gain_db: float, rounds: int) -> Delivered:
+        """The song at this gain, limited, trimmed and measured."""
+        traces = []
+
+        def noted():
+            for start, block in self._reductions(gain_db):
+                traces.append(block)
+                yield start, block
+
+        samples = apply_reduction(self.song, noted(), gain_db)
+        reduction = torch.quantile(_hop_means(traces, self.hop)[self.music], 0.99)
+        trim = trim_db(samples, self.rate, self.ceiling_dbtp)
+        samples.mul_(gain_from_db(float(trim)))
+        loudness = float(integrated_loudness(samples, self.rate))
+        peak = float(true_peak(samples, self.rate))
+        return Delivered(samples, gain_db, float(trim), float(reduction), loudness, peak, False, rounds)
+
+
+class _Search:
+    """The next gain to try: secant steps, inside a bracket as soon as there is one."""
+
+    def __init__(self) -> None:
+        self.tried: list[tuple[float, float]] = []
+
+    def next(self, gain_db: float, error_lu: float) -> float:
+        """After `gain_db` missed by `error_lu` (positive: too loud)."""
+        self.tried.append((gain_db, error_lu))
+        slope = 1.0
+        if len(self.tried) > 1:
+            (gain_a, error_a), (gain_b, error_b) = self.tried[-2:]
+            # Loudness can stand still or fall while gain rises; a step must stay a step.
+            slope = max((error_b - error_a) / (gain_b - gain_a), 0.2) if gain_b != gain_a else 1.0
+        step = gain_db - error_lu / slope
+        low = max((g for g, e in self.tried if e < 0), default=None)
+        high = min((g for g, e in self.tried if e > 0), default=None)
+        if low is None or high is None or low >= high:
+            return min(step, gain_db + 6.0)
+        margin = 0.05 * (high - low)
+        return min(max(step, low + margin), high - margin)
+
+
+def _hop_means(blocks, hop: int) -> torch.Tensor:
+    """Means over hops of a trace that arrives in blocks of any length, (1, n) each: (hops,) float64."""
+    sums, rest = [], None
+    for block in blocks:
+        block = block.double() if rest is None else torch.cat([rest, block.double()], dim=-1)
+        whole = block.shape[-1] // hop * hop
+        sums.append(block[..., :whole].unflatten(-1, (-1, hop)).mean(-1))
+        rest = block[..., whole:]
+    if rest is not None and rest.shape[-1]:
+        sums.append(rest.mean(-1, keepdim=True))
+    return torch.cat(sums, dim=-1)[0]

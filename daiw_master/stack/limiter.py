@@ -1,0 +1,189 @@
+"""Limiter: the ceiling. It sees a peak coming, leans back smoothly, and lets go again slowly.
+
+Per sample, in dB: how far the peak exceeds the ceiling; the largest of that within the look-ahead
+(sliding maximum); release; a moving average over the look-ahead, twice. Every value the average runs
+over already knew the peak, so the average is never less than the peak needs: the samples cannot pass
+the ceiling. What 4x detection does not see, and what the moving gain adds between samples, is
+measured at 16x at the end and taken off the whole file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch.nn import functional
+
+from daiw_master.measure.true_peak import true_peak
+from daiw_master.params import Param
+from daiw_master.stack.effect import Effect, Setting, per_item
+from daiw_master.stack.peaks import BLOCK, peak_envelope
+from daiw_master.units import db_from_gain, gain_from_db
+
+PARAMS = (
+    Param("ceiling_dbtp", -12, 0, -1, "dBTP", about="no point of the sound, between samples too, goes above"),
+    Param("release_ms", 10, 1000, 80, "ms", "log", "time in which the gain recovers by 63 % (in dB)"),
+    Param("lookahead_ms", 1, 10, 3, "ms", "log", "how early the gain begins to move: longer is smoother"),
+)
+
+#: Rounding in float32 must not undo the ceiling: the trim aims this far under it.
+_HAIR_DB = 2e-5
+#: exp(2 * 300) is still a float64 (the gradient divides twice): the longest block in release times.
+_LONGEST_RELEASES = 300
+
+
+def _process(
+    x: torch.Tensor, rate: int, ceiling_dbtp: Setting, release_ms: Setting, lookahead_ms: Setting
+) -> torch.Tensor:
+    """x held under the ceiling; channels share one gain, so the image stays where it is."""
+    peaks_db = db_from_gain(peak_envelope(x))
+    reductions = reduction_blocks(peaks_db, rate, ceiling_dbtp, release_ms, lookahead_ms)
+    return trim_to_true_peak(apply_reduction(x, reductions), rate, ceiling_dbtp)
+
+
+def limiter_gain_db(
+    x: torch.Tensor,
+    rate: int,
+    ceiling_dbtp: Setting = -1.0,
+    release_ms: Setting = 80.0,
+    lookahead_ms: Setting = 3.0,
+) -> torch.Tensor:
+    """What the limiter does over time: its gain (<= 0 dB) at every sample, (batch, time), before the trim."""
+    settings = LIMITER.space.check(
+        {"ceiling_dbtp": ceiling_dbtp, "release_ms": release_ms, "lookahead_ms": lookahead_ms}
+    )
+    peaks_db = db_from_gain(peak_envelope(x))
+    blocks = [-block for _, block in reduction_blocks(peaks_db, rate, **settings)]
+    return torch.cat(blocks, dim=-1).to(x.dtype)
+
+
+def trim_to_true_peak(
+    x: torch.Tensor, rate: int, ceiling_dbtp: Setting, oversample: int = 16
+) -> torch.Tensor:
+    """One gain for the whole file, only ever down, that puts its true peak under the ceiling.
+
+    x (batch, channels, time). The last step of a chain: nothing after it may raise a peak.
+    """
+    gain_db = trim_db(x, rate, ceiling_dbtp, oversample).reshape(-1, 1, 1)
+    if not torch.is_grad_enabled() and not bool((gain_db < 0).any()):
+        return x
+    return x * gain_from_db(gain_db)
+
+
+def trim_db(x: torch.Tensor, rate: int, ceiling_dbtp: Setting, oversample: int = 16) -> torch.Tensor:
+    """The gain (<= 0 dB) of `trim_to_true_peak`, (batch,)."""
+    over_db = true_peak(x, rate, oversample) - per_item(ceiling_dbtp, x).flatten()
+    return torch.where(over_db > 0, -over_db - _HAIR_DB, torch.zeros_like(over_db))
+
+
+def apply_reduction(
+    x: torch.Tensor, reductions: Iterator[tuple[int, torch.Tensor]], gain_db: float = 0.0
+) -> torch.Tensor:
+    """x with each block turned down by its reduction (batch, n) in dB, after a fixed gain."""
+    blocks = []
+    for start, reduction_db in reductions:
+        gain = gain_from_db(gain_db - reduction_db).to(x.dtype)
+        blocks.append(x[..., start : start + gain.shape[-1]] * gain.unsqueeze(1))
+    return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=-1)
+
+
+def reduction_blocks(
+    peaks_db: torch.Tensor, rate: int, ceiling_dbtp: Setting, release_ms: Setting, lookahead_ms: Setting
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """By how much to turn down, block by block: yields (start, reduction (batch, n) float64 in dB).
+
+    peaks_db (batch or 1, time); settings float or (batch,). Differentiable to all of them.
+    """
+    ceiling, release, lookahead = (
+        torch.as_tensor(value, dtype=torch.float64, device=peaks_db.device).reshape(-1, 1)
+        for value in (ceiling_dbtp, release_ms, lookahead_ms)
+    )
+    window = (lookahead * rate / 1000).clamp_min(2.0)
+    if len(window) == 1:
+        return _reductions(peaks_db, ceiling, torch.exp(-1000 / (release * rate)), window)
+    # Windows of different lengths cannot share a sliding maximum: one item at a time, side by side.
+    each = [
+        _reductions(
+            peaks_db[i % len(peaks_db)][None],
+            ceiling[i % len(ceiling)],
+            torch.exp(-1000 / (release[i % len(release)] * rate)),
+            window[i],
+        )
+        for i in range(len(window))
+    ]
+    return ((parts[0][0], torch.cat([part for _, part in parts])) for parts in zip(*each, strict=True))
+
+
+def _reductions(
+    peaks_db: torch.Tensor, ceiling_db: torch.Tensor, keep: torch.Tensor, window: torch.Tensor
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """`reduction_blocks` for one window length (in samples, any fraction) and blocks of equal size."""
+    half = window.reshape(()) / 2
+    whole = int(window.detach())
+    reach = whole + 2  # two averages over half the window span at most window + 1 samples
+    time = peaks_db.shape[-1]
+    held = None  # release state and the averages' memory
+    start = -reach  # the gain moves before the first sample does
+    block = min(BLOCK, max(reach, int(_LONGEST_RELEASES / -math.log(float(keep.detach().min())))))
+    while start < time:
+        stop = min(start + block, time)
+        part = peaks_db[..., max(0, start) : stop + reach]
+        missing = (max(0, -start), max(0, stop + reach - time))
+        over = functional.relu(part - ceiling_db.to(part.dtype))
+        over = functional.pad(over, missing)
+        # Windows of `reach` and `reach + 1`, blended: the look-ahead turns without steps.
+        shorter = _sliding_max(over, reach)
+        longer = torch.maximum(shorter[..., :-1], shorter[..., 1:])
+        blend = (window - whole).to(over.dtype)
+        ahead = (shorter[..., :-1] + blend * (longer - shorter[..., :-1])).double()
+        released = _release(ahead, keep, None if held is None else held[..., -1:])
+        memory = 2 * (int(half.detach()) + 1)
+        before = released.new_zeros(len(released), memory) if held is None else held
+        joined = torch.cat([before, released], dim=-1)
+        held = joined[..., -memory:]
+        smooth = _moving_average(_moving_average(joined, half), half)[..., -released.shape[-1] :]
+        if stop > 0:
+            yield max(0, start), smooth[..., max(0, -start) :].clamp_min(0.0)
+        start = stop
+
+
+def _sliding_max(x: torch.Tensor, window: int) -> torch.Tensor:
+    """Maximum of x[n .. n + window - 1], as many as fit, by doubling: log2(window) passes."""
+    span = 1
+    while span < window:
+        step = min(span, window - span)
+        x = torch.maximum(x[..., :-step], x[..., step:])
+        span += step
+    return x
+
+
+def _release(x: torch.Tensor, keep: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
+    """y[n] = max(x[n], keep * y[n - 1]): up at once, down exponentially, as one cumulative maximum.
+
+    y[n] keep^-n = max(x[n] keep^-n, y[n - 1] keep^-(n - 1)); float64 holds keep^-n for one block.
+    """
+    fade = keep ** torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device)
+    grown = torch.cummax(x / fade, dim=-1).values
+    if before is not None:
+        grown = torch.maximum(grown, before)
+    return grown * fade
+
+
+def _moving_average(x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    """Mean of the last `length` samples, fractions included; the first floor(length) drop out."""
+    whole = int(length.detach())
+    total = functional.pad(x.cumsum(-1), (1, 0))
+    share = length - whole
+    oldest = x[..., : x.shape[-1] - whole]
+    return (total[..., whole + 1 :] - total[..., 1:-whole] + share * oldest) / length
+
+
+LIMITER = Effect(
+    name="limiter",
+    about="the ceiling: true peaks held under it by a gain that sees them coming",
+    params=PARAMS,
+    process=_process,
+    identity_at_default=False,
+    engaged={"ceiling_dbtp": -9.0},
+)
