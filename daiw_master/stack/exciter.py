@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from daiw_master.params import Param
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
+from daiw_master.stack.hops import average, to_samples
 from daiw_master.stack.oversample import FACTOR, REACH, down, up
 from daiw_master.stack.spectral import convolve
 from daiw_master.units import gain_from_db, samples_from_ms
@@ -87,31 +88,12 @@ def _shape(u: torch.Tensor, a: list[torch.Tensor]) -> torch.Tensor:
     return (odd * u + even) * w
 
 
-def _average(values: torch.Tensor, hops: int) -> torch.Tensor:
-    """Moving average over an odd number of hops, the ends repeated."""
-    half = hops // 2
-    return functional.avg_pool1d(functional.pad(values, (half, half), mode="replicate"), hops, 1)
-
-
-def _to_samples(values: torch.Tensor, hop: int, first: int, stop: int) -> torch.Tensor:
-    """Straight lines between hop centres, written out for the hops from `first` to `stop`."""
-    missing = (int(first == 0), int(stop == values.shape[-1]))
-    around = values[..., max(first - 1, 0) : stop + 1]
-    around = functional.pad(around, missing, mode="replicate") if any(missing) else around
-    # Each sample is a mixture of its own hop and the one before (first half) or after (second half).
-    offset = (torch.arange(hop, dtype=values.dtype, device=values.device) + 0.5) / hop - 0.5
-    mixture = torch.stack([(-offset).clamp_min(0.0), 1 - offset.abs(), offset.clamp_min(0.0)])
-    return (around.unfold(-1, 3, 1) @ mixture).flatten(-2)
-
-
 def _envelope(band: torch.Tensor, hop: int) -> torch.Tensor:
     """A smooth curve per hop that the band never rises above (batch, channels, hops)."""
     peaks = band.abs().unflatten(-1, (-1, hop)).amax(-1).clamp_min(QUIET)
     # One hop further than the average reaches: straight lines between hops stay above as well.
     half = ENVELOPE_HOPS // 2 + 1
-    return _average(
-        functional.max_pool1d(functional.pad(peaks, (half, half)), 2 * half + 1, 1), ENVELOPE_HOPS
-    )
+    return average(functional.max_pool1d(functional.pad(peaks, (half, half)), 2 * half + 1, 1), ENVELOPE_HOPS)
 
 
 def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int) -> torch.Tensor:
@@ -122,7 +104,7 @@ def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int) -> torch.Ten
     made, moments = [], []
     for first, stop in spans:
         low, high = max(first - edge, 0), min(stop + edge, hops)
-        u = up(band[..., low * hop : high * hop] / _to_samples(envelope, hop, low, high)).clamp(-1.0, 1.0)
+        u = up(band[..., low * hop : high * hop] / to_samples(envelope, hop, low, high)).clamp(-1.0, 1.0)
         h = _shape(u, a)
         made.append(down(h)[..., (first - low) * hop : (stop - low) * hop])
         inner = slice((first - low) * hop * FACTOR, (stop - low) * hop * FACTOR)
@@ -132,8 +114,8 @@ def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int) -> torch.Ten
     # level * (h - linear * u), back at the band's own height
     of_made, of_band = (level * envelope).to(band.dtype), (level * linear).to(band.dtype)
     for i, (first, stop) in enumerate(spans):
-        leak = _to_samples(of_band, hop, first, stop) * band[..., first * hop : stop * hop]
-        made[i] = _to_samples(of_made, hop, first, stop) * made[i] - leak
+        leak = to_samples(of_band, hop, first, stop) * band[..., first * hop : stop * hop]
+        made[i] = to_samples(of_made, hop, first, stop) * made[i] - leak
     return torch.cat(made, dim=-1)
 
 
@@ -143,7 +125,7 @@ def _fit(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     `moments` (4, batch, channels, hops) are the means of u^2, u h, h^2 and h; the share is the
     least-squares fit of h by u, the harmonics what it leaves, without their mean.
     """
-    uu, uh, hh, mean = (_average(moment, LEVEL_HOPS) for moment in moments)
+    uu, uh, hh, mean = (average(moment, LEVEL_HOPS) for moment in moments)
     uu = uu.clamp_min(QUIET_POWER)
     linear = uh / uu
     residual = hh - mean**2 - linear * uh
@@ -162,9 +144,10 @@ def process(
     hop = samples_from_ms(HOP_MS, rate)
     high_pass = _high_pass(cutoff_hz, rate)
     centre = high_pass.shape[-1] // 2
-    band = convolve(functional.pad(x, (0, -x.shape[-1] % hop)), high_pass, centre)
-    made = _harmonics(band, polynomial(drive_db, even_odd), hop)[..., : x.shape[-1]]
-    return x + convolve(made, mix * high_pass, centre)
+    length = x.shape[-1]
+    padded = functional.pad(x, (0, -length % hop))
+    made = _harmonics(convolve(padded, high_pass, centre), polynomial(drive_db, even_odd), hop)
+    return x + convolve(made[..., :length], mix * high_pass, centre)
 
 
 EXCITER = Effect(

@@ -15,6 +15,7 @@ from torch.nn import functional
 from daiw_master.errors import InputError
 from daiw_master.params import Param
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
+from daiw_master.stack.hops import average, to_samples
 from daiw_master.stack.spectral import convolve
 from daiw_master.targets import WIDTH_EDGES_HZ
 from daiw_master.units import gain_from_db, samples_from_ms
@@ -80,12 +81,6 @@ def _power(signal: torch.Tensor, hop: int) -> torch.Tensor:
     return means.double()
 
 
-def _spread(values: torch.Tensor) -> torch.Tensor:
-    """Moving average over the correlation window, the ends repeated."""
-    half = WINDOW_HOPS // 2
-    return functional.avg_pool1d(functional.pad(values, (half, half), mode="replicate"), WINDOW_HOPS, 1)
-
-
 def side_gain_for(
     mid: torch.Tensor, side: torch.Tensor, cross: torch.Tensor, floor: torch.Tensor
 ) -> torch.Tensor:
@@ -108,19 +103,13 @@ def _protect(mid: torch.Tensor, side: torch.Tensor, floor: torch.Tensor, rate: i
     hop = samples_from_ms(HOP_MS, rate)
     powers = (_power(mid * mid, hop) + QUIET_POWER, _power(side * side, hop), _power(mid * side, hop))
     floor = floor.double()
-    needed = side_gain_for(*(_spread(power) for power in powers), floor)
+    needed = side_gain_for(*(average(power, WINDOW_HOPS) for power in powers), floor)
     # The least gain needed nearby, then averaged over less than "nearby": never above what is needed.
     half = WINDOW_HOPS - 1
     lowest = -functional.max_pool1d(functional.pad(-needed, (half, half), mode="replicate"), 2 * half + 1, 1)
-    gain = _spread(lowest)
+    gain = average(lowest, WINDOW_HOPS)
     gain = 1.0 + ((floor + 1.0) / FADE).clamp(0.0, 1.0) * (gain - 1.0)
-    return side * _interpolate(gain.to(side.dtype), hop, side.shape[-1])
-
-
-def _interpolate(gain: torch.Tensor, hop: int, length: int) -> torch.Tensor:
-    """Straight lines between hop centres, (batch, 1, hops) -> (batch, 1, length)."""
-    full = functional.interpolate(gain, size=gain.shape[-1] * hop, mode="linear", align_corners=False)
-    return full[..., :length]
+    return side * to_samples(gain.to(side.dtype), hop, 0, gain.shape[-1])[..., : side.shape[-1]]
 
 
 def process(
