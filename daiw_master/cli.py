@@ -102,8 +102,9 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
 
     emotions = [name for text in given["emotions"] for name in split_emotions(text)]
     outputs = output_paths(source, given["output"], emotions, midi=source.suffix.lower() in (".mid", ".midi"))
+    depth = given["bit_depth"] if given["bit_depth"] == "32f" else int(given["bit_depth"])
     for path in outputs:
-        check_target(path)
+        check_target(path, depth, int(given["rate"]) if given["rate"] else None)
     names = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{key: value for key, value in given.items() if key in names and key not in ("rate", "chain")})
     options.rate = int(given["rate"]) if given["rate"] else None
@@ -114,11 +115,10 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
 
     started = time.monotonic()
     results = make(emotions, options)
-    depth = given["bit_depth"] if given["bit_depth"] == "32f" else int(given["bit_depth"])
     for result, path in zip(results, outputs, strict=True):
         result.write(path, bit_depth=depth, report=not given["no_report"])
     if stems is not None:
-        write_stems(results[0], stems, depth)
+        write_stems(results[0], stems)
     options.progress("")
     if given["as_json"]:
         reports = [json.loads(result.report.model_dump_json()) for result in results]
@@ -177,13 +177,13 @@ def tell(result, path: Path, seconds: float) -> None:
     click.echo(f"{'written':<10} {path} in {seconds:.0f} s")
 
 
-def write_stems(result, folder: Path, bit_depth: int | str) -> None:
-    """The dry stems, numbered in track order."""
+def write_stems(result, folder: Path) -> None:
+    """The dry stems, numbered in track order; float, because a stem may stand above full scale."""
     from daiw_master.files import write_audio
 
     folder.mkdir(parents=True, exist_ok=True)
     for number, (name, audio) in enumerate(result.stems, 1):
-        write_audio(audio, folder / f"{number:02d}-{slug(name) or 'stem'}.wav", bit_depth=bit_depth)
+        write_audio(audio, folder / f"{number:02d}-{slug(name) or 'stem'}.wav", bit_depth="32f")
 
 
 def comparison(results: list) -> str:

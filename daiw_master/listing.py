@@ -18,9 +18,9 @@ def emotions() -> Iterator[str]:
 
 def effects() -> Iterator[str]:
     """Every effect row with its knobs: range, unit, rest and what each does."""
-    from daiw_master.stack import EFFECTS
+    from daiw_master.stack import EFFECTS, PEDALBOARD
 
-    for effect in EFFECTS.values():
+    for effect in (EFFECTS | PEDALBOARD).values():
         yield f"{effect.name}: {effect.about}"
         for param in effect.params:
             yield f"  {knob_line(param, f'{effect.name}.{param.name}')}"

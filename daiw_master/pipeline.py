@@ -25,7 +25,7 @@ from daiw_master.render import Rendered, render_midi
 from daiw_master.report.model import Report
 from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
 from daiw_master.report.words import summary
-from daiw_master.stack import EFFECTS, HOUSE_CHAIN
+from daiw_master.stack import HOUSE_CHAIN, effect_named
 from daiw_master.stack.chain import chain_space, qualified
 from daiw_master.stack.effect import Effect
 from daiw_master.targets import FIELDS, SPACE
@@ -174,18 +174,8 @@ def _masters(
 
 def chain_of(options: Options) -> dict[str, Effect]:
     """The chain by place name; the house chain unless the user gave one."""
-    rows = []
-    for effect in HOUSE_CHAIN if options.chain is None else options.chain:
-        if isinstance(effect, str) and effect.endswith(".vst3"):
-            from daiw_master.stack.plugin import effect_from_vst3
-
-            effect = effect_from_vst3(effect)
-        elif isinstance(effect, str):
-            if effect not in EFFECTS:
-                raise UnknownNameError("effect", effect, EFFECTS)
-            effect = EFFECTS[effect]
-        rows.append(effect)
-    return qualified(rows)
+    rows = HOUSE_CHAIN if options.chain is None else options.chain
+    return qualified([effect_named(row) if isinstance(row, str) else row for row in rows])
 
 
 def _plan(intent, options: Options) -> Plan:

@@ -93,7 +93,7 @@ def solve(
         if np.all(np.abs(step) < 0.02 * np.array([a.typical for a in actuators])):
             break
         progress(f"take {count + 1}")
-        trial = take_at({**take.settings, **_named(actuators, knobs + step)})
+        trial = take_at({**take.settings, **_named(actuators, knobs + step, plan)})
         there = _errors(asks, trial)
         jacobian += np.outer(there - here - jacobian @ step, step) / max(step @ step, 1e-12)
         solution.log += _log(f"step {count}", asks, take, trial)
@@ -131,8 +131,11 @@ def _close(asks: Mapping[str, Ask], take: Take) -> bool:
     return bool(np.all(np.abs(_errors(asks, take)) <= CLOSE))
 
 
-def _named(actuators: Sequence[Actuator], knobs: np.ndarray) -> dict[str, float]:
-    return {a.knob: float(value) for a, value in zip(actuators, knobs, strict=True)}
+def _named(actuators: Sequence[Actuator], knobs: np.ndarray, plan: Plan) -> dict[str, float]:
+    # the sum of two floats may land a rounding error beyond the bound both respect
+    low, high = _bounds(actuators, plan)
+    low, high = np.minimum(low, knobs.round(9)), np.maximum(high, knobs.round(9))
+    return {a.knob: float(v) for a, v in zip(actuators, np.clip(knobs, low, high), strict=True)}
 
 
 def _bounds(actuators: Sequence[Actuator], plan: Plan) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +151,10 @@ def _step(jacobian, errors, actuators, plan, knobs, origin) -> np.ndarray:
     low, high = np.minimum(low, knobs), np.maximum(high, knobs)
     matrix = np.vstack([jacobian, PRIOR * np.diag(1 / typical)])
     goal = np.concatenate([-errors, PRIOR * (origin - knobs) / typical])
-    return lsq_linear(matrix, goal, bounds=(low - knobs - 1e-9, high - knobs + 1e-9), method="bvls").x
+    # lsq_linear wants an interval, also around a knob that stands at the only place it may stand.
+    room = 1e-9
+    step = lsq_linear(matrix, goal, bounds=(low - knobs - room, high - knobs + room), method="bvls").x
+    return np.clip(knobs + step, low, high) - knobs
 
 
 def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[str, Ask]:

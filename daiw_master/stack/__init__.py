@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from daiw_master.errors import UnknownNameError
 from daiw_master.stack.chain import Stack
 from daiw_master.stack.dynamics import DYNAMICS
 from daiw_master.stack.effect import Effect
@@ -11,6 +12,7 @@ from daiw_master.stack.imager import IMAGER
 from daiw_master.stack.limiter import LIMITER
 from daiw_master.stack.loudness import LOUDNESS
 from daiw_master.stack.multiband import MULTIBAND
+from daiw_master.stack.plugin import PEDALBOARD, effect_from_vst3
 from daiw_master.stack.reverb import REVERB
 
 #: Every effect row of our own, by name.
@@ -22,4 +24,16 @@ EFFECTS: dict[str, Effect] = {
 #: last although it is often listed third: nothing after it may raise a peak.
 HOUSE_CHAIN = ("reverb", "eq", "dynamics", "exciter", "imager", "loudness", "limiter")
 
-__all__ = ["EFFECTS", "HOUSE_CHAIN", "Effect", "Stack"]
+
+
+def effect_named(name: str) -> Effect:
+    """An effect by its name, one of pedalboard's (`pedalboard_chorus`), or the path of a .vst3."""
+    if name.endswith(".vst3"):
+        return effect_from_vst3(name)
+    rows = EFFECTS | PEDALBOARD
+    if name not in rows:
+        raise UnknownNameError("effect", name, rows)
+    return rows[name]
+
+
+__all__ = ["EFFECTS", "HOUSE_CHAIN", "PEDALBOARD", "Effect", "Stack", "effect_named"]

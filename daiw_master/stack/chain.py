@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
-from daiw_master.errors import UnknownNameError
 from daiw_master.params import Space
 from daiw_master.stack.effect import Effect, Setting
 
@@ -48,16 +47,10 @@ class Stack(torch.nn.Module):
         trainable: bool = False,
     ):
         super().__init__()
-        from daiw_master.stack import EFFECTS, HOUSE_CHAIN
+        from daiw_master.stack import HOUSE_CHAIN, effect_named
 
-        rows = []
-        for effect in HOUSE_CHAIN if effects is None else effects:
-            if isinstance(effect, str):
-                if effect not in EFFECTS:
-                    raise UnknownNameError("effect", effect, EFFECTS)
-                effect = EFFECTS[effect]
-            rows.append(effect)
-        self.placed = qualified(rows)
+        rows = HOUSE_CHAIN if effects is None else effects
+        self.placed = qualified([effect_named(row) if isinstance(row, str) else row for row in rows])
         self.space = chain_space(self.placed)
         self.settings: dict[str, Setting] = {**self.space.defaults(), **self.space.check(settings or {})}
         self.trainable_names = tuple(

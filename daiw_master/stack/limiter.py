@@ -100,15 +100,18 @@ def reduction_blocks(
         for value in (ceiling_dbtp, release_ms, lookahead_ms)
     )
     window = (lookahead * rate / 1000).clamp_min(2.0)
+    keep = torch.exp(-1000 / (release * rate))
+    block = min(BLOCK, max(1, int(_LONGEST_RELEASES / -math.log(float(keep.detach().min())))))
     if len(window) == 1:
-        return _reductions(peaks_db, ceiling, torch.exp(-1000 / (release * rate)), window)
+        return _reductions(peaks_db, ceiling, keep, window, block)
     # Windows of different lengths cannot share a sliding maximum: one item at a time, side by side.
     each = [
         _reductions(
             peaks_db[i % len(peaks_db)][None],
             ceiling[i % len(ceiling)],
-            torch.exp(-1000 / (release[i % len(release)] * rate)),
+            keep[i % len(keep)],
             window[i],
+            block,
         )
         for i in range(len(window))
     ]
@@ -116,36 +119,31 @@ def reduction_blocks(
 
 
 def _reductions(
-    peaks_db: torch.Tensor, ceiling_db: torch.Tensor, keep: torch.Tensor, window: torch.Tensor
+    peaks_db: torch.Tensor, ceiling_db: torch.Tensor, keep: torch.Tensor, window: torch.Tensor, block: int
 ) -> Iterator[tuple[int, torch.Tensor]]:
-    """`reduction_blocks` for one window length (in samples, any fraction) and blocks of equal size."""
+    """`reduction_blocks` for one window length, in samples and fractions of them."""
     half = window.reshape(()) / 2
     whole = int(window.detach())
     reach = whole + 2  # two averages over half the window span at most window + 1 samples
+    memory = 2 * (int(half.detach()) + 1)
     time = peaks_db.shape[-1]
-    held = None  # release state and the averages' memory
-    start = -reach  # the gain moves before the first sample does
-    block = min(BLOCK, max(reach, int(_LONGEST_RELEASES / -math.log(float(keep.detach().min())))))
-    while start < time:
+    held = None  # the last released values: the release goes on from them, and the averages look back
+    for start in range(0, time, block):
         stop = min(start + block, time)
-        part = peaks_db[..., max(0, start) : stop + reach]
-        missing = (max(0, -start), max(0, stop + reach - time))
-        over = functional.relu(part - ceiling_db.to(part.dtype))
-        over = functional.pad(over, missing)
+        first = start if start else -reach  # the gain moves before the first sample does
+        over = functional.relu(peaks_db[..., max(0, first) : stop + reach] - ceiling_db.to(peaks_db.dtype))
+        over = functional.pad(over, (max(0, -first), max(0, stop + reach - time)))
         # Windows of `reach` and `reach + 1`, blended: the look-ahead turns without steps.
         shorter = _sliding_max(over, reach)
         longer = torch.maximum(shorter[..., :-1], shorter[..., 1:])
         blend = (window - whole).to(over.dtype)
         ahead = (shorter[..., :-1] + blend * (longer - shorter[..., :-1])).double()
         released = _release(ahead, keep, None if held is None else held[..., -1:])
-        memory = 2 * (int(half.detach()) + 1)
         before = released.new_zeros(len(released), memory) if held is None else held
         joined = torch.cat([before, released], dim=-1)
         held = joined[..., -memory:]
-        smooth = _moving_average(_moving_average(joined, half), half)[..., -released.shape[-1] :]
-        if stop > 0:
-            yield max(0, start), smooth[..., max(0, -start) :].clamp_min(0.0)
-        start = stop
+        smooth = _moving_average(_moving_average(joined, half), half)
+        yield start, smooth[..., start - stop :].clamp_min(0.0)
 
 
 def _sliding_max(x: torch.Tensor, window: int) -> torch.Tensor:

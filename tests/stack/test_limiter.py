@@ -137,7 +137,7 @@ def test_blocks_make_no_seams():
 
 
 def test_batch_equals_loop_with_a_setting_each():
-    x = signals.music(1.0) * 3
+    x = signals.music(3.5) * 3  # more than two blocks
     ceilings, releases, looks = [-1.0, -3.0, -9.0], [20.0, 80.0, 500.0], [1.0, 3.0, 4.4]
     together = LIMITER(
         x,
