@@ -188,10 +188,10 @@ def test_a_knob_out_of_range_is_refused_by_name():
         LIMITER(signals.impulse(), RATE, ceiling_dbtp=1.0)
 
 
-def test_three_minutes_take_less_than_a_second():
-    x = signals.noise(60.0, level_db=-3.0)
+def test_half_a_minute_takes_far_less_than_a_second():
+    x = signals.noise(30.0, level_db=-3.0)
     with torch.no_grad():
         LIMITER(x[..., :BLOCK], RATE)
         started = time.process_time()
         LIMITER(x, RATE)
-    assert time.process_time() - started < 1.0  # 60 s of sound; about 0.2 on one idle core
+    assert time.process_time() - started < 1.0  # about 0.1 s on an idle core
