@@ -145,8 +145,9 @@ def process(
     high_pass = _high_pass(cutoff_hz, rate)
     centre = high_pass.shape[-1] // 2
     length = x.shape[-1]
-    padded = functional.pad(x, (0, -length % hop))
-    made = _harmonics(convolve(padded, high_pass, centre), polynomial(drive_db, even_odd), hop)
+    band = convolve(functional.pad(x, (0, -length % hop)), high_pass, centre)
+    made = _harmonics(band, polynomial(drive_db, even_odd), hop)
+    del band  # half an hour of it is a lot to hold through the last filter
     return x + convolve(made[..., :length], mix * high_pass, centre)
 
 
