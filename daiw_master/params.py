@@ -138,6 +138,12 @@ class Space(Mapping[str, Param]):
         """The same values, each within its range and known by name."""
         return {name: self[name].check(value, name) for name, value in values.items()}
 
+    def clip(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The same values, each brought to the nearest end of its range if it lies outside."""
+        return {
+            name: min(max(value, self[name].low), self[name].high) for name, value in values.items()
+        }
+
     def parse(self, text: str) -> tuple[str, float]:
         """`"eq.low_shelf_gain_db=1.5"` as a checked (name, value)."""
         name, equals, raw = text.partition("=")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
+from scipy.linalg import solve_toeplitz
 
 from daiw_master.errors import InputError
 from daiw_master.measure.traces import scan
@@ -84,10 +85,10 @@ def drive_db(dry: torch.Tensor, wet: torch.Tensor, rate: int) -> torch.Tensor:
     own, cross, power = _correlations(dry, wet, taps, ahead)
     tiny = torch.finfo(own.dtype).tiny
     with torch.no_grad():
-        lag = (torch.arange(taps)[:, None] - torch.arange(taps)).abs().to(own.device)
         # The ridge, 90 dB down, keeps bands that hold nothing from being fitted to rounding.
-        ridge = torch.eye(taps, dtype=own.dtype, device=own.device) * (_RIDGE * own[..., :1, None] + tiny)
-        fir = torch.linalg.solve(own[..., lag] + ridge, cross)
+        column = own.detach().clone()
+        column[..., 0] = column[..., 0] * (1 + _RIDGE) + tiny
+        fir = _toeplitz_solved(column, cross.detach())
         shared = torch.fft.rfft(fir, n=2 * taps).abs().square()
         shared = torch.fft.irfft(shared, n=2 * taps)[..., :taps]  # the FIR's own correlation
         shared[..., 1:] *= 2
@@ -95,6 +96,13 @@ def drive_db(dry: torch.Tensor, wet: torch.Tensor, rate: int) -> torch.Tensor:
     residual = power - 2 * (fir * cross).sum(-1) + (shared * own).sum(-1)
     share = residual.clamp_min(0.0).sum(1) / power.sum(1).clamp_min(tiny)
     return db_from_power(share).to(dry.dtype)
+
+
+def _toeplitz_solved(column: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Solutions of symmetric Toeplitz systems, rows of (batch, channels, taps), by Levinson-Durbin."""
+    pairs = zip(column.flatten(0, 1).cpu().numpy(), right.flatten(0, 1).cpu().numpy(), strict=True)
+    solved = [torch.from_numpy(solve_toeplitz(first, goal)) for first, goal in pairs]
+    return torch.stack(solved).reshape(right.shape).to(right.device)
 
 
 def _correlations(

@@ -24,6 +24,8 @@ from daiw_master.units import db_from_gain, gain_from_db
 
 #: The floor of the wet and drive fields: none at all, and the stage is left alone.
 NONE_DB = -60.0
+#: Less drive than this is inaudible and cannot be told from a filter's rounding: none is added.
+LEAST_DRIVE_DB = -48.0
 #: Where a reverberation time is read.
 MID_BAND_HZ = (500.0, 2000.0)
 
@@ -58,8 +60,9 @@ def done_asks(plan: Plan, is_midi: bool, has_send: bool) -> dict[str, DoneAsk]:
         shift_decay.why if shift_decay else wet_why,
         plan, "reverb_send_decay_s" if has_send else "reverb_bus_decay_s",
     )  # fmt: skip
+    drive_db = NONE_DB + (shift_drive.by if shift_drive else 0.0)
     asks["drive_db"] = _limited(
-        "drive_db", NONE_DB + (shift_drive.by if shift_drive else 0.0), shift_drive.why if shift_drive else "none asked",
+        "drive_db", drive_db if drive_db >= LEAST_DRIVE_DB else NONE_DB, shift_drive.why if shift_drive else "none asked",
         plan, "exciter_db",
     )  # fmt: skip
     for name in asks:

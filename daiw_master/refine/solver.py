@@ -19,6 +19,7 @@ from daiw_master.plan import Plan
 from daiw_master.refine.actuators import Actuator, free_actuators
 from daiw_master.refine.asks import Ask
 from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.guards import eq_guards
 from daiw_master.refine.jacobian import measure_jacobian
 from daiw_master.targets import FIELDS
 
@@ -26,11 +27,15 @@ from daiw_master.targets import FIELDS
 #: songs whose dynamics surprise the windows, and for a relaxed limit.
 MAX_TAKES = 5
 #: Pull towards the plan's own settings, against one tolerance of error: breaks ties, no more.
-PRIOR = 0.15
+PRIOR = 0.25
 #: Good enough to stop early: every target within this share of its tolerance.
 CLOSE = 0.5
+#: Weight of what was promised (two tolerances or more) against what should merely stay or lean.
+PROMISE_WEIGHT = 1.5
 #: A take must take this share off the squared error to be worth another one.
-WORTHWHILE = 0.1
+WORTHWHILE = 0.05
+#: A promise missed by more of its tolerance than this may have a limit relaxed for it.
+NEARLY = 0.8
 #: A knob within this of its bound is said to stand at its limit.
 AT_LIMIT = 1e-3
 
@@ -79,6 +84,7 @@ def solve(
 
     fields = list(asks)
     progress("listening to what each knob does")
+    weights = np.array([PROMISE_WEIGHT if ask.claimed else 1.0 for ask in asks.values()])
     jacobian = measure_jacobian(
         bench, take.settings, actuators, fields,
         limiter_gain_db=take.delivered.gain_db, ceiling_dbtp=plan.ceiling_dbtp,
@@ -89,16 +95,18 @@ def solve(
 
     share, here = 1.0, _errors(asks, take)
     for count in range(1, MAX_TAKES):
-        step = share * _step(jacobian, here, actuators, plan, knobs, origin)
+        step = _step(jacobian, here, actuators, plan, knobs, origin, weights)
+        step = _without_rumble(bench, actuators, take, knobs, share * step)
         if np.all(np.abs(step) < 0.02 * np.array([a.typical for a in actuators])):
             break
         progress(f"take {count + 1}")
-        trial = take_at({**take.settings, **_named(actuators, knobs + step, plan)})
+        # the sum of two floats may land a rounding error beyond the range both respect
+        trial = take_at(bench.space.clip({**take.settings, **_named(actuators, knobs + step)}))
         there = _errors(asks, trial)
         jacobian += np.outer(there - here - jacobian @ step, step) / max(step @ step, 1e-12)
         solution.log += _log(f"step {count}", asks, take, trial)
-        gained = here @ here - there @ there
-        stuck = gained < WORTHWHILE * (here @ here)
+        old, new = np.sum((weights * here) ** 2), np.sum((weights * there) ** 2)
+        gained, stuck = old - new, old - new < WORTHWHILE * old
         if gained > 0:
             take, knobs, here, share = trial, knobs + step, there, 1.0
         else:
@@ -131,11 +139,8 @@ def _close(asks: Mapping[str, Ask], take: Take) -> bool:
     return bool(np.all(np.abs(_errors(asks, take)) <= CLOSE))
 
 
-def _named(actuators: Sequence[Actuator], knobs: np.ndarray, plan: Plan) -> dict[str, float]:
-    # the sum of two floats may land a rounding error beyond the bound both respect
-    low, high = _bounds(actuators, plan)
-    low, high = np.minimum(low, knobs.round(9)), np.maximum(high, knobs.round(9))
-    return {a.knob: float(v) for a, v in zip(actuators, np.clip(knobs, low, high), strict=True)}
+def _named(actuators: Sequence[Actuator], knobs: np.ndarray) -> dict[str, float]:
+    return {a.knob: float(value) for a, value in zip(actuators, knobs, strict=True)}
 
 
 def _bounds(actuators: Sequence[Actuator], plan: Plan) -> tuple[np.ndarray, np.ndarray]:
@@ -143,25 +148,44 @@ def _bounds(actuators: Sequence[Actuator], plan: Plan) -> tuple[np.ndarray, np.n
     return np.array(low), np.array(high)
 
 
-def _step(jacobian, errors, actuators, plan, knobs, origin) -> np.ndarray:
+def _step(jacobian, errors, actuators, plan, knobs, origin, weights) -> np.ndarray:
     """Levenberg-Marquardt in a box: least squared error in tolerances, pulled towards `origin`."""
     typical = np.array([a.typical for a in actuators])
     low, high = _bounds(actuators, plan)
     # A plan may start outside a default limit (a user's preset): stay, but never go further out.
     low, high = np.minimum(low, knobs), np.maximum(high, knobs)
-    matrix = np.vstack([jacobian, PRIOR * np.diag(1 / typical)])
-    goal = np.concatenate([-errors, PRIOR * (origin - knobs) / typical])
+    matrix = np.vstack([weights[:, None] * jacobian, PRIOR * np.diag(1 / typical)])
+    goal = np.concatenate([-weights * errors, PRIOR * (origin - knobs) / typical])
     # lsq_linear wants an interval, also around a knob that stands at the only place it may stand.
     room = 1e-9
     step = lsq_linear(matrix, goal, bounds=(low - knobs - room, high - knobs + room), method="bvls").x
     return np.clip(knobs + step, low, high) - knobs
 
 
+def _without_rumble(bench: Bench, actuators, take: Take, knobs, step) -> np.ndarray:
+    """The step with its low shelf lowered until nothing below 40 Hz is boosted.
+
+    More sub is had by less of everything else; loudness comes later anyway.
+    """
+    names = [a.knob for a in actuators]
+    if "eq.low_shelf_gain_db" not in names:
+        return step
+    shelf, step = names.index("eq.low_shelf_gain_db"), step.copy()
+    lowest = bench.space["eq.low_shelf_gain_db"].low
+    for _ in range(3):
+        wanted = {**take.settings, **dict(zip(names, map(float, knobs + step), strict=True))}
+        boost = eq_guards(bench.space.clip(wanted), bench.song.rate)["eq_below_40_hz_db"]
+        if boost <= house.limits()["eq_below_40_hz_db"].default:
+            break
+        step[shelf] = max(step[shelf] - 1.2 * boost, lowest - knobs[shelf])
+    return step
+
+
 def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[str, Ask]:
     """Asks no allowed setting can reach are cut before they are asked, and say so."""
     generous = plan.relaxing(house.limits())
     errors = _errors(asks, take)
-    left = errors + jacobian @ _step(jacobian, errors, actuators, generous, knobs, origin)
+    left = errors + jacobian @ _step(jacobian, errors, actuators, generous, knobs, origin, np.ones(len(errors)))
     cut = {}
     for rest, (name, ask) in zip(left, asks.items(), strict=True):
         towards = rest * ask.by < 0  # what is left lies on the far side of the ask
@@ -184,8 +208,8 @@ def _at_limit(actuators, plan, knobs) -> list[Actuator]:
 
 
 def _limits_in_the_way(asks, take, actuators, plan, knobs) -> set[str]:
-    """Default limits a knob leans on while a promise is still missed by more than its tolerance."""
-    missed = any(ask.claimed and abs(ask.error(take.heard[name])) > 1.0 for name, ask in asks.items())
+    """Default limits a knob leans on while a promise is still missed by about its tolerance."""
+    missed = any(ask.claimed and abs(ask.error(take.heard[name])) > NEARLY for name, ask in asks.items())
     leaning = {a.limit_name for a in _at_limit(actuators, plan, knobs)} - plan.relaxed
     return {name for name in leaning if missed and house.limits()[name].default != house.limits()[name].hard}
 

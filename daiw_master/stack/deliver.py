@@ -8,7 +8,8 @@ and on some songs even costs loudness.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,8 +18,8 @@ from daiw_master.measure.loudness import integrated_loudness
 from daiw_master.measure.true_peak import true_peak
 from daiw_master.stack.limiter import LIMITER, apply_reduction, reduction_blocks, trim_db
 from daiw_master.stack.loudness import LOUDNESS, SILENCE_LUFS, gain_to_loudness_db
-from daiw_master.stack.peaks import BLOCK, peak_envelope
-from daiw_master.units import db_from_gain, gain_from_db
+from daiw_master.stack.peaks import BLOCK, peak_envelope_db
+from daiw_master.units import gain_from_db
 
 #: Reduction and music are read every so often, and where it is music: within 60 dB of the loudest moment.
 HOP_MS = 10.0
@@ -98,8 +99,7 @@ def deliver(
             break
         gain_db = search.next(gain_db, error_lu)
     reached = abs(best.loudness_lufs - loudness_lufs) <= max(tolerance_lu, 0.05)
-    samples = best.samples.reshape(x.shape)
-    return Delivered(**{**best.__dict__, "samples": samples, "reached": reached, "rounds": rounds})
+    return replace(best, samples=best.samples.reshape(x.shape), reached=reached, rounds=rounds)
 
 
 class _Desk:
@@ -111,18 +111,18 @@ class _Desk:
         self.song, self.rate, self.ceiling_dbtp = song, rate, ceiling_dbtp
         self.limiter = {"release_ms": release_ms, "lookahead_ms": lookahead_ms}
         self.hop = max(1, round(HOP_MS * rate / 1000))
-        self.peaks_db = db_from_gain(peak_envelope(song))
-        power = _hop_means((block.square().mean(1) for block in song.split(BLOCK, dim=-1)), self.hop)
+        self.peaks_db = peak_envelope_db(song)
+        power = _HopTrace(self.hop).over(block.square().mean(1) for block in song.split(BLOCK, dim=-1))
         self.music = power >= power.max() * gain_from_db(2 * MUSIC_DB)
 
-    def _reductions(self, gain_db: float):
+    def _reductions(self, gain_db: float) -> Iterator[tuple[int, torch.Tensor]]:
         # A louder song under a ceiling is the song under a lower ceiling: its peaks are looked up once.
         ceiling_dbtp = self.ceiling_dbtp - gain_db
         return reduction_blocks(self.peaks_db, self.rate, ceiling_dbtp, **self.limiter)
 
     def reduction_p99_db(self, gain_db: float) -> float:
         """What the limiter stays under in 99 % of the music at this gain."""
-        trace = _hop_means((block for _, block in self._reductions(gain_db)), self.hop)
+        trace = _HopTrace(self.hop).over(block for _, block in self._reductions(gain_db))
         return float(torch.quantile(trace[self.music], 0.99))
 
     def gain_at_reduction(self, reduction_db: float, too_much_db: float) -> float:
@@ -144,15 +144,9 @@ class _Desk:
 
     def master(self, gain_db: float, rounds: int) -> Delivered:
         """The song at this gain, limited, trimmed and measured."""
-        traces = []
-
-        def noted():
-            for start, block in self._reductions(gain_db):
-                traces.append(block)
-                yield start, block
-
-        samples = apply_reduction(self.song, noted(), gain_db)
-        reduction = torch.quantile(_hop_means(traces, self.hop)[self.music], 0.99)
+        trace = _HopTrace(self.hop)
+        samples = apply_reduction(self.song, trace.passing(self._reductions(gain_db)), gain_db)
+        reduction = torch.quantile(trace.means()[self.music], 0.99)
         trim = trim_db(samples, self.rate, self.ceiling_dbtp)
         samples.mul_(gain_from_db(float(trim)))
         loudness = float(integrated_loudness(samples, self.rate))
@@ -183,14 +177,31 @@ class _Search:
         return min(max(step, low + margin), high - margin)
 
 
-def _hop_means(blocks, hop: int) -> torch.Tensor:
-    """Means over hops of a trace that arrives in blocks of any length, (1, n) each: (hops,) float64."""
-    sums, rest = [], None
-    for block in blocks:
-        block = block.double() if rest is None else torch.cat([rest, block.double()], dim=-1)
-        whole = block.shape[-1] // hop * hop
-        sums.append(block[..., :whole].unflatten(-1, (-1, hop)).mean(-1))
-        rest = block[..., whole:]
-    if rest is not None and rest.shape[-1]:
-        sums.append(rest.mean(-1, keepdim=True))
-    return torch.cat(sums, dim=-1)[0]
+class _HopTrace:
+    """Means over hops of a trace that arrives in blocks (1, n) of any length; only the means are kept."""
+
+    def __init__(self, hop: int) -> None:
+        self.hop, self.kept, self.rest = hop, [], None
+
+    def add(self, block: torch.Tensor) -> None:
+        block = block.double() if self.rest is None else torch.cat([self.rest, block.double()], dim=-1)
+        whole = block.shape[-1] // self.hop * self.hop
+        self.kept.append(block[..., :whole].unflatten(-1, (-1, self.hop)).mean(-1))
+        self.rest = block[..., whole:].clone()
+
+    def passing(self, blocks: Iterator[tuple[int, torch.Tensor]]) -> Iterator[tuple[int, torch.Tensor]]:
+        """The same (start, block) pairs, noted on their way through."""
+        for start, block in blocks:
+            self.add(block)
+            yield start, block
+
+    def over(self, blocks: Iterable[torch.Tensor]) -> torch.Tensor:
+        """The means of all these blocks."""
+        for block in blocks:
+            self.add(block)
+        return self.means()
+
+    def means(self) -> torch.Tensor:
+        """(hops,) float64; the last hop may be a short one."""
+        last = [self.rest.mean(-1, keepdim=True)] if self.rest is not None and self.rest.shape[-1] else []
+        return torch.cat([*self.kept, *last], dim=-1)[0]

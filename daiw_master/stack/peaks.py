@@ -6,11 +6,15 @@ the limiter's closing trim takes care of at sixteen.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch.nn import functional
+
+from daiw_master.stack.blocks import join
+from daiw_master.units import db_from_gain
 
 #: Samples of interpolation kernel on either side of the point read.
 _HALF = 12
@@ -26,15 +30,18 @@ def _between() -> np.ndarray:
     return (np.sinc(t) * window)[:, None]
 
 
-def peak_envelope(x: torch.Tensor) -> torch.Tensor:
-    """The highest point of any channel next to each sample: x (batch, channels, time) -> (batch, time).
+def peak_envelope_db(x: torch.Tensor) -> torch.Tensor:
+    """The highest point of any channel next to each sample: x (batch, channels, time) -> (batch, time) dBFS.
 
-    Linear amplitude, never below the sample itself; a point between two samples counts for both.
-    Differentiable (the gradient goes to the highest point). Works in blocks.
+    Never below the sample itself; a point between two samples counts for both. Differentiable (the
+    gradient goes to the highest point). Works in blocks.
     """
+    return join(_blocks_db(x), x.shape[-1])
+
+
+def _blocks_db(x: torch.Tensor) -> Iterator[torch.Tensor]:
     time = x.shape[-1]
     kernels = torch.from_numpy(_between()).to(x)
-    blocks = []
     for start in range(0, time, BLOCK):
         # One sample more in front: the point before the first sample counts for it too.
         first, last = start - _HALF, min(start + BLOCK, time) + _HALF
@@ -43,5 +50,4 @@ def peak_envelope(x: torch.Tensor) -> torch.Tensor:
         points = functional.conv1d(part.flatten(0, 1).unsqueeze(1), kernels).abs().amax(1)
         points = points.unflatten(0, x.shape[:2]).amax(1)
         own = part[..., _HALF:-_HALF].abs().amax(1)
-        blocks.append(torch.maximum(own, torch.maximum(points[..., :-1], points[..., 1:])))
-    return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=-1)
+        yield db_from_gain(torch.maximum(own, torch.maximum(points[..., :-1], points[..., 1:])))

@@ -20,6 +20,7 @@ from daiw_master.errors import InputError
 from daiw_master.measure.loudness import integrated_loudness
 from daiw_master.measure.weighting import k_response
 from daiw_master.params import Param
+from daiw_master.stack.blocks import join
 from daiw_master.stack.convolution import convolve_blocks
 from daiw_master.stack.effect import Effect, Setting, per_item
 from daiw_master.stack.reverb_tail import band_decays_s, early, tail
@@ -68,8 +69,7 @@ def _process(
         return x.expand(batch, -1, -1).clone()
     matrix = _matrix(rate, room, x.shape[1]) * wet_gain.unsqueeze(-1)
     wet = convolve_blocks(source, matrix)
-    blocks = [x[..., start : start + block.shape[-1]] + block for start, block in wet]
-    return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=-1)
+    return join((x[..., start : start + block.shape[-1]] + block for start, block in wet), x.shape[-1])
 
 
 def impulse_response(
