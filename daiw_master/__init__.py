@@ -7,6 +7,8 @@
 Names load on first use, so that `import daiw_master` and the command line's help stay instant.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 
 _HOME = {
@@ -32,7 +34,6 @@ __all__ = sorted(_HOME)
 def __getattr__(name: str):
     if name not in _HOME:
         raise AttributeError(f"module 'daiw_master' has no attribute {name!r}")
-    # The function `render` shares its name with the package that renders; the function wins here.
     value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value

@@ -51,7 +51,7 @@ def checks() -> Iterator[Check]:
 
 
 def _library() -> Check:
-    from daiw_master.render.synth import library_version
+    from daiw_master.midi.synth import library_version
 
     try:
         version = library_version()
@@ -62,7 +62,7 @@ def _library() -> Check:
 
 
 def _soundfont() -> Check:
-    from daiw_master.render.soundfont import BETTER, find_soundfont
+    from daiw_master.midi.soundfont import BETTER, find_soundfont
 
     try:
         font = find_soundfont()

@@ -14,14 +14,14 @@ from daiw_master.audio import Audio
 from daiw_master.errors import InputError, MissingDependencyError, UnknownNameError
 from daiw_master.files import is_lossy, read_audio, write_audio, write_lossy_within, write_text_atomic
 from daiw_master.intent import parse_emotion
-from daiw_master.measure import measure as measure_audio
-from daiw_master.measure.true_peak import true_peak
+from daiw_master.meters import measure as measure_audio
+from daiw_master.meters.true_peak import true_peak
 from daiw_master.plan import Plan, make_plan, parse_strength
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
 from daiw_master.refine.song import Song, put_on_bench, send_of
-from daiw_master.render import Rendered, render_midi
+from daiw_master.midi import Rendered, render_midi
 from daiw_master.report.model import Report
 from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
 from daiw_master.report.words import summary

@@ -7,7 +7,7 @@ import sys
 
 from daiw_master import doctor
 from daiw_master.errors import MissingDependencyError
-from daiw_master.render import soundfont, synth
+from daiw_master.midi import soundfont, synth
 
 
 def test_five_checks_in_order_and_advice_where_something_fails():

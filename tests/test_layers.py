@@ -20,9 +20,9 @@ LAYERS = (
     ("targets",),
     ("house",),
     ("plan",),
-    ("intent", "measure"),
+    ("intent", "meters"),
     ("stack",),
-    ("render", "files"),
+    ("midi", "files"),
     ("neural",),
     ("refine",),
     ("report",),
@@ -34,7 +34,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 #: The front door and `python -m daiw_master` stand outside the house and may knock anywhere.
 FRONT = ("__init__", "__main__")
 #: Rendering knows nothing of mastering, so that it can be lifted out and used alone.
-ALLOWED_ONLY = {"render": {"errors", "units", "audio"}}
+ALLOWED_ONLY = {"midi": {"errors", "units", "audio"}}
 #: The command line is one room with doors: it recites lists, calls the doctor, finds the demo song.
 SIDEWAYS = {("cli", "listing"), ("cli", "doctor"), ("cli", "demo")}
 
@@ -116,8 +116,8 @@ def test_imports_point_one_way(path):
         ("stack", "def late():\n    from daiw_master import pipeline", True),
         ("stack", "from ..refine import solver", True),
         ("stack", "import daiw_master.cli", True),
-        ("intent", "from daiw_master.measure import tone", True),
-        ("render", "from daiw_master.targets import FIELDS", True),
+        ("intent", "from daiw_master.meters import tone", True),
+        ("midi", "from daiw_master.targets import FIELDS", True),
         ("stack", "from daiw_master import Audio", True),
         ("stack", "from daiw_master.units import db_from_gain", False),
         ("stack", "from .effect import Effect", False),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from daiw_master.measure import heard
-from daiw_master.measure.loudness import integrated_loudness, short_term
+from daiw_master.meters import heard
+from daiw_master.meters.loudness import integrated_loudness, short_term
 from daiw_master.refine.song import Song
 from daiw_master.stack.chain import chain_space, run_chain
 from daiw_master.stack.deliver import Delivered, deliver

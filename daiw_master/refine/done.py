@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 
 from daiw_master import house
-from daiw_master.measure.loudness import integrated_loudness
-from daiw_master.measure.probes import decay_time_s
-from daiw_master.measure.probes import drive_db as residual_db
+from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.probes import decay_time_s
+from daiw_master.meters.probes import drive_db as residual_db
 from daiw_master.plan import Plan
 from daiw_master.refine.bench import Bench
 from daiw_master.stack.chain import run_chain

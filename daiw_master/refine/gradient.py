@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import torch
 
-from daiw_master.measure import heard
+from daiw_master.meters import heard
 from daiw_master.refine.actuators import free_actuators
 from daiw_master.refine.bench import Bench, Take, loudness_matched
 from daiw_master.refine.guards import check_guards
@@ -74,7 +74,7 @@ def refine_by_gradient(
 
 
 def _fields(y: torch.Tensor, windows: torch.Tensor, rate: int) -> dict[str, torch.Tensor]:
-    from daiw_master.measure.loudness import integrated_loudness
+    from daiw_master.meters.loudness import integrated_loudness
 
     y = loudness_matched(y, rate, integrated_loudness(windows, rate))
     return {name: value.mean() for name, value in heard(y, rate).items()}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from daiw_master import house
-from daiw_master.measure.loudness import integrated_loudness
-from daiw_master.measure.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
-from daiw_master.measure.tone import spectrum
-from daiw_master.measure.traces import scan
+from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
+from daiw_master.meters.tone import spectrum
+from daiw_master.meters.traces import scan
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.stack.chain import run_chain

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from daiw_master.measure import heard
-from daiw_master.measure.loudness import integrated_loudness
+from daiw_master.meters import heard
+from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.refine.actuators import Actuator
 from daiw_master.refine.bench import Bench
 from daiw_master.stack import EFFECTS

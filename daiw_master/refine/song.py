@@ -9,7 +9,7 @@ import torch
 
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
-from daiw_master.measure.loudness import integrated_loudness
+from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.units import gain_from_db
 
 #: Where every song sits before the chain, so that a threshold means the same on every song. Far

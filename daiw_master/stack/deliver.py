@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from daiw_master.errors import InputError
-from daiw_master.measure.loudness import integrated_loudness
-from daiw_master.measure.true_peak import true_peak
+from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.true_peak import true_peak
 from daiw_master.stack.limiter import LIMITER, apply_reduction, reduction_blocks, trim_db
 from daiw_master.stack.loudness import LOUDNESS, SILENCE_LUFS, gain_to_loudness_db
 from daiw_master.stack.peaks import BLOCK, peak_envelope_db

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
-from daiw_master.measure.true_peak import true_peak
+from daiw_master.meters.true_peak import true_peak
 from daiw_master.params import Param
 from daiw_master.stack.blocks import join
 from daiw_master.stack.effect import Effect, Setting, per_item

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from daiw_master.measure.loudness import integrated_loudness
-from daiw_master.measure.traces import scan
+from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.traces import scan
 from daiw_master.params import Param
 from daiw_master.stack.effect import Effect, Setting, per_item
 from daiw_master.units import gain_from_db, power_from_db

@@ -17,8 +17,8 @@ import math
 import torch
 
 from daiw_master.errors import InputError
-from daiw_master.measure.loudness import integrated_loudness
-from daiw_master.measure.weighting import k_response
+from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.weighting import k_response
 from daiw_master.params import Param
 from daiw_master.stack.blocks import join
 from daiw_master.stack.convolution import convolve_blocks

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from daiw_master.measure.loudness import lufs
-from daiw_master.measure.weighting import k_weighted_blocks
+from daiw_master.meters.loudness import lufs
+from daiw_master.meters.weighting import k_weighted_blocks
 from daiw_master.stack.effect import Setting
 
 #: The hand never moves further than this from rest ...

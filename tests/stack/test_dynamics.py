@@ -10,7 +10,7 @@ import torch
 from pedalboard.io import AudioFile
 
 from daiw_master.errors import OutOfRangeError, UnknownNameError
-from daiw_master.measure.loudness import integrated_loudness, loudness_range, short_term
+from daiw_master.meters.loudness import integrated_loudness, loudness_range, short_term
 from daiw_master.stack.dynamics import DYNAMICS, gain_db, gain_reduction_db, ride_gain_db
 from daiw_master.stack.envelope import control_hop
 from daiw_master.units import db_from_power, gain_from_db

@@ -11,7 +11,7 @@ import torch
 from scipy import signal
 
 from daiw_master.errors import OutOfRangeError
-from daiw_master.measure.true_peak import true_peak
+from daiw_master.meters.true_peak import true_peak
 from daiw_master.stack.limiter import (
     LIMITER,
     apply_reduction,

@@ -16,7 +16,7 @@ from scipy import signal
 from scipy.io import wavfile
 
 from daiw_master.errors import InputError, OutOfRangeError
-from daiw_master.measure.true_peak import true_peak
+from daiw_master.meters.true_peak import true_peak
 from daiw_master.stack.deliver import deliver
 from daiw_master.stack.limiter import limiter_gain_db
 from daiw_master.stack.loudness import LOUDNESS

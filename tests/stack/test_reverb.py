@@ -10,7 +10,7 @@ import torch
 from scipy import signal
 
 from daiw_master.errors import InputError, OutOfRangeError
-from daiw_master.measure.loudness import integrated_loudness
+from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.stack.convolution import convolve_blocks
 from daiw_master.stack.reverb import REVERB, impulse_response, synced_predelay_ms, wet_level_db
 from daiw_master.stack.reverb_tail import tail

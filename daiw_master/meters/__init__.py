@@ -1,0 +1,88 @@
+"""Hearing: every number that `Targets` can ask for, read off the sound in two passes.
+
+One pass in time (`traces.scan`: loudness, dynamics, stereo) and one in frequency
+(`tone.spectrum`: bands, widths) serve all fields; true peak has its own search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from daiw_master.audio import Audio
+from daiw_master.meters.dynamics import crest_db, onset_db
+from daiw_master.meters.loudness import (
+    integrated_loudness,
+    loudness_range,
+    momentary,
+    short_term,
+)
+from daiw_master.meters.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
+from daiw_master.meters.tone import Spectrum, band_levels, centroid_hz, spectrum, tilt_db_per_oct
+from daiw_master.meters.traces import Scan, scan
+from daiw_master.meters.true_peak import sample_peak
+from daiw_master.meters.true_peak import true_peak as _true_peak
+from daiw_master.targets import BANDS, WIDTHS, Targets
+
+__all__ = ["Measured", "heard", "integrated_loudness", "loudness_range", "measure", "momentary", "short_term"]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A sound in numbers: `targets` in the words that ask for a master, `shown` beside them for the reader.
+
+    `shown` is never a target: max_momentary_lufs, max_short_term_lufs, plr_db, correlation_p5,
+    fold_down_loss_lu, side_db, side_low_db, centroid_hz, tilt_db_per_oct, sample_peak_dbfs.
+    """
+
+    targets: Targets
+    shown: dict[str, float]
+
+
+def heard(x: torch.Tensor, rate: int) -> dict[str, torch.Tensor]:
+    """What anyone can hear in x (batch, 1 or 2 channels, time): every heard field of `FIELDS`, (batch,) each.
+
+    Gain changes none of them. Differentiable; gates and selections are constants to the gradient.
+    """
+    return {name: value.to(x.dtype) for name, value in _heard(scan(x, rate), spectrum(x, rate)).items()}
+
+
+def _heard(seen: Scan, tones: Spectrum) -> dict[str, torch.Tensor]:
+    bands = dict(zip(BANDS, band_levels(tones).unbind(-1), strict=True))
+    widths = dict(zip(WIDTHS, widths_db(tones).unbind(-1), strict=True))
+    return (
+        bands
+        | widths
+        | {
+            "crest_db": crest_db(seen),
+            "loudness_range_lu": loudness_range(seen, absolute_gate=False),
+            "onset_db": onset_db(seen),
+        }
+    )
+
+
+@torch.no_grad()
+def measure(audio: Audio) -> Measured:
+    """The whole reading of a finished piece: delivery, everything heard, and what is only shown."""
+    x, rate = audio.batch, audio.rate
+    seen, tones = scan(x, rate), spectrum(x, rate)
+    peak, loudness = _true_peak(x, rate), integrated_loudness(seen)
+    targets = {"loudness_lufs": loudness, "true_peak_dbtp": peak, **_heard(seen, tones)}
+    shown = {
+        "max_momentary_lufs": momentary(seen).amax(-1),
+        "max_short_term_lufs": short_term(seen, hop_ms=10).amax(-1),
+        "plr_db": peak - loudness,
+        "correlation_p5": correlation_p5(seen),
+        "fold_down_loss_lu": fold_down_loss_lu(seen),
+        "side_db": side_db(tones),
+        "side_low_db": widths_db(tones)[:, 0],
+        "centroid_hz": centroid_hz(tones),
+        "tilt_db_per_oct": tilt_db_per_oct(tones),
+        "sample_peak_dbfs": sample_peak(x),
+    }
+    return Measured(Targets(_floats(targets)), _floats(shown))
+
+
+def _floats(values: dict[str, torch.Tensor]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}
