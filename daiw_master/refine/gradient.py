@@ -17,7 +17,7 @@ from daiw_master.refine.bench import Bench, Take, loudness_matched
 from daiw_master.refine.guards import check_guards
 from daiw_master.refine.jacobian import RANGE, RIDE
 from daiw_master.refine.master import Master
-from daiw_master.refine.solver import LogEntry
+from daiw_master.refine.solver import LogEntry, without_rumble
 from daiw_master.stack.chain import run_chain
 from daiw_master.targets import FIELDS
 
@@ -59,18 +59,21 @@ def refine_by_gradient(
             loss.backward()
             optimiser.step()
 
-    settings = {
-        **made.take.settings,
-        **{a.knob: float(v) for a, v in zip(actuators, knobs().detach(), strict=True)},
-    }
+    here = start.double().numpy()
+    step = without_rumble(bench, actuators, made.take, here, knobs().detach().double().numpy() - here)
+    moved = {a.knob: float(v) for a, v in zip(actuators, here + step, strict=True)}
+    settings = bench.space.clip({**made.take.settings, **moved})
     take = bench.take(settings, made.plan.loudness_lufs, made.plan.ceiling_dbtp, 6.0)
-    if _distance(made, take) >= _distance(made, made.take):
+    guards = check_guards(bench, take)
+    broken = {guard.name for guard in guards if not guard.holds}
+    newly_broken = broken - {guard.name for guard in made.violations}
+    if newly_broken or _distance(made, take) >= _distance(made, made.take):
         return replace(made, log=[*made.log, LogEntry("refine: no gain, kept", "loudness_lufs", 0, 0, 0)])
     log = [
         LogEntry("refine", name, ask.wanted, made.take.heard[name], take.heard[name])
         for name, ask in made.asks.items()
     ]
-    return replace(made, take=take, guards=check_guards(bench, take), log=[*made.log, *log])
+    return replace(made, take=take, guards=guards, log=[*made.log, *log])
 
 
 def _fields(y: torch.Tensor, windows: torch.Tensor, rate: int) -> dict[str, torch.Tensor]:

@@ -96,7 +96,7 @@ def solve(
     share, here = 1.0, _errors(asks, take)
     for count in range(1, MAX_TAKES):
         step = _step(jacobian, here, actuators, plan, knobs, origin, weights)
-        step = _without_rumble(bench, actuators, take, knobs, share * step)
+        step = without_rumble(bench, actuators, take, knobs, share * step)
         if np.all(np.abs(step) < 0.02 * np.array([a.typical for a in actuators])):
             break
         progress(f"take {count + 1}")
@@ -162,7 +162,9 @@ def _step(jacobian, errors, actuators, plan, knobs, origin, weights) -> np.ndarr
     return np.clip(knobs + step, low, high) - knobs
 
 
-def _without_rumble(bench: Bench, actuators, take: Take, knobs, step) -> np.ndarray:
+def without_rumble(
+    bench: Bench, actuators: Sequence[Actuator], take: Take, knobs: np.ndarray, step: np.ndarray
+) -> np.ndarray:
     """The step with its low shelf lowered until nothing below 40 Hz is boosted.
 
     More sub is had by less of everything else; loudness comes later anyway.

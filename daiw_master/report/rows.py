@@ -12,7 +12,7 @@ from daiw_master.refine.master import Master
 from daiw_master.report.model import GuardRow, SettingRow, StepRow, TargetRow
 from daiw_master.targets import FIELDS
 
-#: A target asked to stay may drift this many tolerances and still be "kept".
+#: A target asked to stay, or only to lean (less than two tolerances), may drift this many tolerances and still be "kept".
 KEPT_TOLERANCES = 2.0
 
 
@@ -70,8 +70,10 @@ def _heard_rows(master: Master, before, final) -> list[TargetRow]:
     rows = []
     for name, ask in master.asks.items():
         off = abs(ask.error(final[name]))
-        if ask.by:
+        if ask.claimed:
             verdict = "met" if off <= 1.0 else "missed"
+        elif ask.by and off <= 1.0:
+            verdict = "met"
         else:
             verdict = "kept" if off <= KEPT_TOLERANCES else "drifted"
         why = ask.why
