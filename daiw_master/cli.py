@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -96,15 +97,21 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
     """One run of `render` or `master`: check what can be checked, make, write, say what was done."""
     import dataclasses
 
-    from daiw_master.files import check_target
+    from daiw_master.files import check_place, check_target
     from daiw_master.intent import split_emotions
     from daiw_master.pipeline import Options, check_device
 
-    emotions = [name for text in given["emotions"] for name in split_emotions(text)]
+    asked = [name for text in given["emotions"] for name in split_emotions(text)]
+    # the same feeling twice would be the same file twice
+    emotions = list({slug(name): name for name in asked}.values())
     outputs = output_paths(source, given["output"], emotions, midi=source.suffix.lower() in (".mid", ".midi"))
     depth = given["bit_depth"] if given["bit_depth"] == "32f" else int(given["bit_depth"])
     for path in outputs:
         check_target(path, depth, int(given["rate"]) if given["rate"] else None)
+        if not given["no_report"]:
+            check_place(path.with_suffix(".report.json"))
+    if stems is not None:
+        check_folder(stems)
     names = {field.name for field in dataclasses.fields(Options)}
     options = Options(**{key: value for key, value in given.items() if key in names and key not in ("rate", "chain")})
     options.rate = int(given["rate"]) if given["rate"] else None
@@ -126,7 +133,7 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
         return
     for result, path in zip(results, outputs, strict=True):
         tell(result, path, time.monotonic() - started)
-    if len(results) > 1:
+    if len(results) > 1 and not options.bypass:
         click.echo(comparison(results))
 
 
@@ -175,6 +182,17 @@ def tell(result, path: Path, seconds: float) -> None:
     for note in result.report.notes:
         click.echo(f"{'note':<10} {note}")
     click.echo(f"{'written':<10} {path} in {seconds:.0f} s")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is there but is none, or cannot be made, before any work is done."""
+    from daiw_master.errors import WriteError
+
+    whole = folder.absolute()
+    there = next(path for path in (whole, *whole.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "no permission to write there" if there.is_dir() else "it is not a folder"
+        raise WriteError(f"cannot write stems into {folder}: {there}: {why}")
 
 
 def write_stems(result, folder: Path) -> None:

@@ -232,19 +232,18 @@ def _result(name, mix, before, intent, made: Master, neutral, bench, options, re
         seed=options.seed,
         versions=_versions(),
     )
-    stems = tuple((stem.name, stem.audio) for stem in rendered.stems) if rendered else ()
-    return Result(audio, report, stems)
+    return Result(audio, report, _stems(rendered))
 
 
 def _bypassed(name, mix, before, intent, options, rendered) -> Result:
     """The input, measured and left alone."""
     report = Report(
         source=name, emotion=intent.name, about="bypassed: the input as it came", duration_s=mix.duration_s,
-        rate=mix.rate, targets=[], shown=before.shown, guards=[], settings=[], chain=[], log=[], relaxed=[],
+        rate=mix.rate, targets=[], shown={**before.targets, **before.shown}, guards=[], settings=[], chain=[], log=[], relaxed=[],
         notes=list(rendered.notes) if rendered else [], sections=_sections(rendered),
         soundfont=str(rendered.soundfont) if rendered else None, seed=options.seed, versions=_versions(),
     )  # fmt: skip
-    return Result(mix, report)
+    return Result(mix, report, _stems(rendered))
 
 
 #: A tail is over when it stays below this; what follows would be dithered silence.
@@ -279,6 +278,10 @@ def _loudest(audio: Audio) -> tuple[int, int]:
 
 def _cut(audio: Audio, start: int, stop: int) -> Audio:
     return audio.with_samples(audio.samples[:, start:stop])
+
+
+def _stems(rendered: Rendered | None) -> tuple[tuple[str, Audio], ...]:
+    return tuple((stem.name, stem.audio) for stem in rendered.stems) if rendered else ()
 
 
 def _sections(rendered: Rendered | None) -> list[dict]:

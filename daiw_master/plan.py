@@ -7,7 +7,7 @@ Below this point no code knows what a feeling is called.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from daiw_master import house
@@ -109,7 +109,7 @@ def make_plan(
     platform: str | None = None,
     targets: Mapping[str, float] | None = None,
     settings: Mapping[str, float] | None = None,
-    relaxed: Iterable[str] = (),
+    relaxed: Collection[str] = (),
 ) -> Plan:
     """Sum what was asked; precedence: user > platform > feeling.
 
@@ -120,6 +120,9 @@ def make_plan(
     targets = dict(targets or {})
     for target, value in targets.items():
         FIELDS[target].check(value)
+    for limit in relaxed:
+        if limit not in house.limits():
+            raise UnknownNameError("house limit", limit, house.limits(), "(`list limits` shows all)")
     scaled = {
         shift.field: replace(shift, by=shift.by * strength_of(shift.field, strength))
         for shift in (shifts or {}).values()

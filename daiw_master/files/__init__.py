@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daiw_master.files.atomic import staged, write_text_atomic
+from daiw_master.files.atomic import check_place, staged, write_text_atomic
 from daiw_master.files.read import read_audio
 from daiw_master.files.resample import resample
 from daiw_master.files.write import (
@@ -19,6 +19,7 @@ __all__ = [
     "FORMATS",
     "BitDepth",
     "LossyResult",
+    "check_place",
     "check_target",
     "is_lossy",
     "read_audio",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from daiw_master.errors import UnknownNameError
+
 
 class TargetRow(BaseModel):
     """One target's story. `before` is the material as it came, `neutral` the song merely finished."""
@@ -77,8 +79,11 @@ class Report(BaseModel):
     versions: dict[str, str]
 
     def row(self, target: str) -> TargetRow:
-        """The row of one target by name."""
-        return next(row for row in self.targets if row.target == target)
+        """The row of one target by name; `UnknownNameError` where the report has none (a bypassed song)."""
+        rows = {row.target: row for row in self.targets}
+        if target not in rows:
+            raise UnknownNameError("target in the report", target, rows)
+        return rows[target]
 
     @property
     def missed(self) -> list[TargetRow]:

@@ -26,6 +26,10 @@ def summary(report: Report) -> list[str]:
     """What moved, why, what could not be done."""
     minutes, seconds = divmod(round(report.duration_s), 60)
     lines = [f"{report.source} · {report.emotion} · {minutes}:{seconds:02d} at {report.rate / 1000:g} kHz"]
+    if not report.chain:
+        heard = report.shown
+        lines.append(f"{'loudness':<10} {heard['loudness_lufs']:.1f} LUFS, peak {heard['true_peak_dbtp']:.2f} dBTP")
+        return [*lines, f"{'bypassed':<10} the input as it came"]
     loudness, peak = report.row("loudness_lufs"), report.row("true_peak_dbtp")
     lines.append(
         f"loudness   {loudness.after:.1f} LUFS (asked {loudness.asked:g}), "
