@@ -38,13 +38,15 @@ class Shift:
 class Plan:
     """What one master should become.
 
-    `delivery` and `wanted` are absolute targets; `shifts` are relative to the song's neutral;
+    `delivery` and `wanted` are absolute targets; `neutral_delivery` is where the song's neutral is
+    delivered (what user or platform fixed, without the feeling); `shifts` are relative to that neutral;
     `settings` are knobs the user turned (they leave the search); `character` are starting values of
     knobs nobody measures; `relaxed` names house limits lifted from their default to their hard value.
     """
 
     name: str = "neutral"
     delivery: Mapping[str, float] = field(default_factory=dict)
+    neutral_delivery: Mapping[str, float] = field(default_factory=dict)
     shifts: Mapping[str, Shift] = field(default_factory=dict)
     wanted: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, float] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class Plan:
     @property
     def is_neutral(self) -> bool:
         """Nothing is asked beyond this song, competently finished."""
-        return not (self.shifts or self.wanted)
+        return not (self.shifts or self.wanted) and self.delivery == self.neutral_delivery
 
 
 def parse_strength(text: str) -> dict[str, float]:
@@ -133,15 +135,15 @@ def make_plan(
     if platform:
         base.update(house.platform(platform))
         relative = {field: shift for field, shift in relative.items() if field not in DELIVERY}
-    for key in DELIVERY:
-        moved = relative.pop(key, None)
-        base[key] = targets.pop(key, base[key] + (moved.by if moved else 0.0))
-        FIELDS[key].check(base[key])
+    base.update({key: targets.pop(key) for key in DELIVERY if key in targets})
+    moved = {key: relative.pop(key).by for key in DELIVERY if key in relative}
+    delivery = {key: FIELDS[key].check(base[key] + moved.get(key, 0.0), key) for key in DELIVERY}
 
     overall = max(strength.values(), default=1.0)
     return Plan(
         name=name,
-        delivery=base,
+        delivery=delivery,
+        neutral_delivery=base,
         shifts=relative,
         wanted=targets,
         settings=dict(settings or {}),

@@ -48,9 +48,9 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) 
 
     Uses the plan's pinned knobs, none of its shifts.
     """
-    bare = replace(plan, name="neutral", shifts={}, wanted={}, character={})
-    delivery = {name: float(house.neutral()[name]) for name in plan.delivery}
-    bare = replace(bare, delivery=delivery)
+    bare = replace(
+        plan, name="neutral", shifts={}, wanted={}, character={}, delivery=plan.neutral_delivery
+    )
     progress("neutral: the room")
     settings = _resting(bench, bare)
     settings = set_room(bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None))
@@ -70,7 +70,7 @@ def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = la
     """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
     done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
     asks = ask_of(plan, neutral.heard)
-    if plan.is_neutral and plan.delivery == _neutral_delivery():
+    if plan.is_neutral:
         take, log, at_limit = neutral, [], {}
     else:
         character = {
@@ -89,10 +89,6 @@ def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = la
         take = _inside_stereo_limits(bench, plan, _take(bench, plan, take.settings))
     guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
-
-
-def _neutral_delivery() -> dict[str, float]:
-    return {name: float(house.neutral()[name]) for name in ("loudness_lufs", "true_peak_dbtp")}
 
 
 def _resting(bench: Bench, plan: Plan) -> dict[str, float]:

@@ -58,7 +58,8 @@ def _more(items: list[str]) -> str:
 
 
 def _relaxed(report: Report) -> str:
-    return f" (relaxed: {', '.join(report.relaxed)})" if report.relaxed else ""
+    relaxed = [guard.about for guard in report.guards if guard.beyond_default and guard.holds]
+    return f"; beyond taste, within the hard limit: {', '.join(relaxed)}" if relaxed else ""
 
 
 def _moves(report: Report, words: dict[str, str]) -> str:
