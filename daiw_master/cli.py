@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from daiw_master.errors import DaiwMasterError
+from daiw_master.errors import DaiwMasterError, InputError
 
 
 class OneLineErrors(click.Group):
@@ -63,6 +63,7 @@ def mastering_options(command: Callable) -> Callable:
             click.option("--refine", is_flag=True, help="Go further by gradient after the solver."),
             click.option("--seed", type=int, default=0, show_default=True, help="Seed of the dither."),
             click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
+            click.option("--picture", is_flag=True, help="Also draw before and after as NAME.png."),
             click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
             click.option("--no-report", is_flag=True, help="Do not write NAME.report.json."),
         )
@@ -110,6 +111,10 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
         check_target(path, depth, int(given["rate"]) if given["rate"] else None)
         if not given["no_report"]:
             check_place(path.with_suffix(".report.json"))
+        if given["picture"]:
+            check_place(path.with_suffix(".png"))
+    if given["picture"] and given["bypass"]:
+        raise InputError("--picture draws before and after; with --bypass there is no after")
     if stems is not None:
         check_folder(stems)
     names = {field.name for field in dataclasses.fields(Options)}
@@ -120,10 +125,13 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
     options.soundfont, options.stems = soundfont, stems is not None
     options.progress = progress_line()
 
+    one_thread_unless_told()
     started = time.monotonic()
     results = make(emotions, options)
     for result, path in zip(results, outputs, strict=True):
         result.write(path, bit_depth=depth, report=not given["no_report"])
+        if given["picture"]:
+            result.picture(path.with_suffix(".png"))
     if stems is not None:
         write_stems(results[0], stems)
     options.progress("")
@@ -135,6 +143,18 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
         tell(result, path, time.monotonic() - started)
     if len(results) > 1 and not options.bypass:
         click.echo(comparison(results))
+
+
+def one_thread_unless_told() -> None:
+    """The stack works in blocks that live in one core's cache: more threads gain little on an idle
+    machine, wait for each other on a busy one, and would make the bytes depend on the machine.
+    """
+    import os
+
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
 
 
 def output_paths(source: Path, output: Path | None, emotions: list[str], midi: bool) -> list[Path]:

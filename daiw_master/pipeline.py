@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform as platform_module
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,8 @@ from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
 from daiw_master.refine.song import Song, put_on_bench, send_of
 from daiw_master.midi import Rendered, render_midi
-from daiw_master.report.model import Report
+from daiw_master.report.curves import curve_of
+from daiw_master.report.model import Curve, Report
 from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
 from daiw_master.report.words import summary
 from daiw_master.stack import HOUSE_CHAIN, effect_named
@@ -83,6 +84,12 @@ class Result:
         if report:
             write_text_atomic(path.with_suffix(".report.json"), self.report.model_dump_json(indent=2) + "\n")
         return path
+
+    def picture(self, path: str | Path) -> Path:
+        """Draw the song before and after, asked against got, as a PNG; refused for a bypass."""
+        from daiw_master.report.picture import draw
+
+        return draw(self.report, path)
 
     @property
     def bypassed(self) -> bool:
@@ -164,11 +171,15 @@ def _masters(
     results = []
     with torch.no_grad():
         neutral = make_neutral(bench, plans[0], options.progress)
+        finished = mix.with_samples(neutral.samples[0, :, : mix.samples.shape[-1]].cpu())
+        curves = [curve_of("as it came", mix), curve_of("neutral", finished)]
         for intent, plan in zip(intents, plans, strict=True):
             made = make_master(bench, plan, neutral, options.progress)
             if options.refine:
                 made = refine_by_gradient(bench, made, neutral, options.progress)
-            results.append(_result(name, mix, before, intent, made, neutral, bench, options, rendered))
+            results.append(
+                _result(name, mix, before, intent, made, neutral, bench, options, rendered, curves)
+            )
     return results
 
 
@@ -208,7 +219,9 @@ def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, fl
     return targets, settings
 
 
-def _result(name, mix, before, intent, made: Master, neutral, bench, options, rendered) -> Result:
+def _result(
+    name, mix, before, intent, made: Master, neutral, bench, options, rendered, curves: list[Curve]
+) -> Result:
     audio = _finished(mix, made, bench)
     after = measure_audio(audio)
     final = {**after.targets}
@@ -225,9 +238,10 @@ def _result(name, mix, before, intent, made: Master, neutral, bench, options, re
         settings=setting_rows(made, bench, neutral.settings),
         chain=list(bench.placed) + ["loudness", "limiter"],
         log=step_rows(made),
-        relaxed=sorted(made.plan.relaxed),
+        relaxed=sorted(made.plan.relaxed | {guard.name for guard in made.guards if guard.relaxed}),
         notes=list(made.plan.notes) + (list(rendered.notes) if rendered else []),
         sections=_sections(rendered),
+        curves=[*curves, curve_of("master", audio)],
         soundfont=str(rendered.soundfont) if rendered else None,
         seed=options.seed,
         versions=_versions(),

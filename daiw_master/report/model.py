@@ -55,6 +55,16 @@ class StepRow(BaseModel):
     new: float
 
 
+class Curve(BaseModel):
+    """One sound as two lines: its tone in third octaves and its loudness over time."""
+
+    of: str = Field(description="as it came, neutral or master")
+    hz: list[float]
+    third_octave_db: list[float] = Field(description="gated, against the mean of the eight bands")
+    hop_s: float
+    short_term_lufs: list[float] = Field(description="loudness of 3 s, the first window from 0 s")
+
+
 class Report(BaseModel):
     """Everything about one master: a file a person or a program can check the sound against."""
 
@@ -77,6 +87,7 @@ class Report(BaseModel):
     soundfont: str | None = None
     seed: int = 0
     versions: dict[str, str]
+    curves: list[Curve] = Field([], description="what the picture draws")
 
     def row(self, target: str) -> TargetRow:
         """The row of one target by name; `UnknownNameError` where the report has none (a bypassed song)."""
