@@ -37,6 +37,7 @@ from daiw_master.plan import make_plan
 from daiw_master.refine.asks import ask_of
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.done import done_asks, set_room
+from daiw_master.refine.master import _inside_stereo_limits
 from daiw_master.refine.song import put_on_bench, send_of
 from daiw_master.targets import BANDS, HEARD
 
@@ -94,7 +95,7 @@ def hear_dry(path: Path) -> dict[str, float]:
 
 
 def hear_neutral(path: Path) -> dict[str, float]:
-    """A MIDI song in its neutral room, delivered, before any move of tone."""
+    """A MIDI song in its neutral room, delivered inside the stereo limits, before any move of tone."""
     rendered = render_midi(path, stems="roles")
     send = send_of((stem.role, excerpt(stem.audio)) for stem in rendered.stems)
     song = put_on_bench(excerpt(rendered.mix), send=send, tempo_bpm=rendered.tempo_bpm, is_midi=True)
@@ -105,6 +106,7 @@ def hear_neutral(path: Path) -> dict[str, float]:
     settings = set_room(bench, plan, settings, done_asks(plan, True, send is not None))
     most = house.limits()["limiter_p99_db"].hard
     take = bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most, quick=True)
+    take = _inside_stereo_limits(bench, plan, take)
     return dict(take.heard) | {"seconds": min(EXCERPT_S, rendered.duration_s)}
 
 
