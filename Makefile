@@ -19,13 +19,14 @@ PINS := $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.vers
 # Small tensors by the thousand: one thread each is the fastest way through the suite.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: demo install test test-all lint bench clean
+.PHONY: demo install test test-all lint readme bench clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
 	@mkdir -p demo
-	$(BIN)/daiw-master render $(SONG) --emotion $(EMOTION) -o $(MASTER)
+	$(BIN)/daiw-master render $(SONG) --emotion $(EMOTION) -o $(MASTER) --picture
 	@echo "master: $(CURDIR)/$(MASTER)"
+	@echo "picture: $(CURDIR)/$(MASTER:.wav=.png)"
 
 test: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -36,6 +37,10 @@ test-all: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The tables come from the code; the transcript and the picture from mastering the demo song.
+readme: $(INSTALLED)
+	$(BIN)/python docs/readme.py --demo
 
 bench: $(BENCH_INSTALLED)
 	$(BIN)/python benchmarks/peers.py
