@@ -109,15 +109,20 @@ def _relative_db(energy: torch.Tensor) -> torch.Tensor:
     return 10 * torch.log10((energy / total).clamp_min(_EMPTY))
 
 
+#: What an empty band counts for in the mean of the bands.
+_LEAST_IN_MEAN_DB = -45.0
+
+
 def band_levels(seen: Spectrum) -> torch.Tensor:
     """How the eight bands stand against each other: (batch, 8) dB, each minus the mean of the eight.
 
     Gated power, in the order of `BAND_EDGES_HZ`. Gain changes nothing; a flat +1.5 dB in one band
-    reads +1.31 there and -0.19 elsewhere.
+    reads +1.31 there and -0.19 elsewhere. In the mean no band counts for less than -45 dB of the
+    total: whether an empty band is filled must not move the other seven.
     """
     mid, side = seen.gated()
     level = _relative_db(band_energies(mid + side, BAND_EDGES_HZ))
-    return level - level.mean(-1, keepdim=True)
+    return level - level.clamp_min(_LEAST_IN_MEAN_DB).mean(-1, keepdim=True)
 
 
 def centroid_hz(seen: Spectrum) -> torch.Tensor:

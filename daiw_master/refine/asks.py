@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,10 @@ from daiw_master.targets import BANDS, FIELDS, HEARD, WIDTHS
 
 #: Below this a width field says "mono": there is no side to widen.
 MONO_WIDTH_DB = -45.0
+#: A band this far under the mean is empty: neither heard nor to be fought over. Full weight above.
+EMPTY_DB, HEARD_DB = -45.0, -30.0
+#: Loudness range is the spread of 3 s windows: below this there are too few of them.
+SHORTEST_RANGE_S = 10.0
 #: Loudness range does not fall below what steady music already has.
 RANGE_FLOOR_LU = 1.2
 #: Share of the range above that floor which rider and compressor can take before music suffers.
@@ -26,6 +31,7 @@ class Ask:
     by: float
     why: str = ""
     cut: str = ""
+    weight: float = 1.0
 
     @property
     def claimed(self) -> bool:
@@ -37,21 +43,33 @@ class Ask:
         return FIELDS[self.field].error(self.wanted, heard)
 
 
-def ask_of(plan: Plan, neutral: Mapping[str, float]) -> dict[str, Ask]:
+def ask_of(
+    plan: Plan, neutral: Mapping[str, float], duration_s: float = math.inf
+) -> dict[str, Ask]:
     """Every heard field as an ask: the plan's shift on the song's neutral, or the user's own value.
 
-    A field nobody shifts is asked to stay: that too is a promise.
+    A field nobody shifts is asked to stay: that too is a promise. A few seconds have no range.
     """
     asks = {}
     for name in HEARD:
+        if name == "loudness_range_lu" and duration_s < SHORTEST_RANGE_S:
+            continue
         if name in plan.wanted:
             by = plan.wanted[name] - neutral[name]
             asks[name] = Ask(name, plan.wanted[name], by, "you set it")
             continue
         shift = plan.shifts.get(name)
         by, cut = (0.0, "") if shift is None else _possible(name, shift.by, neutral)
-        asks[name] = Ask(name, neutral[name] + by, by, shift.why if shift else "", cut)
+        why = shift.why if shift else ""
+        asks[name] = Ask(name, neutral[name] + by, by, why, cut, _weight(name, neutral[name]))
     return _centred(asks, plan)
+
+
+def _weight(name: str, here: float) -> float:
+    """How much a field's error counts: an empty band hardly does."""
+    if name not in BANDS:
+        return 1.0
+    return min(1.0, max(0.1, (here - EMPTY_DB) / (HEARD_DB - EMPTY_DB)))
 
 
 def _possible(name: str, by: float, neutral: Mapping[str, float]) -> tuple[float, str]:

@@ -96,7 +96,8 @@ class Bench:
             quick=quick,
             **limiter,
         )
-        values = heard(delivered.samples, self.song.rate)
+        # heard as it will be written: silence behind the tail would count as a soft passage
+        values = heard(self.song.rung_out(delivered.samples), self.song.rate)
         return Take(
             dict(settings),
             delivered.samples,

@@ -17,7 +17,7 @@ from daiw_master.refine.bench import Bench, Take, loudness_matched
 from daiw_master.refine.guards import check_guards
 from daiw_master.refine.jacobian import RANGE, RIDE
 from daiw_master.refine.master import Master
-from daiw_master.refine.solver import LogEntry, without_rumble
+from daiw_master.refine.solver import LogEntry, tasteful_eq
 from daiw_master.stack.chain import run_chain
 from daiw_master.targets import FIELDS
 
@@ -60,7 +60,8 @@ def refine_by_gradient(
             optimiser.step()
 
     here = start.double().numpy()
-    step = without_rumble(bench, actuators, made.take, here, knobs().detach().double().numpy() - here)
+    step = knobs().detach().double().numpy() - here
+    step = tasteful_eq(bench, made.plan, actuators, made.take, here, step)
     moved = {a.knob: float(v) for a, v in zip(actuators, here + step, strict=True)}
     settings = bench.space.clip({**made.take.settings, **moved})
     take = bench.take(settings, made.plan.loudness_lufs, made.plan.ceiling_dbtp, 6.0)

@@ -18,7 +18,7 @@ from daiw_master.targets import BANDS
 THRESHOLD_DB = -26.0
 #: Aim this much inside a stereo limit, so that the later stages cannot push past it.
 MARGIN_DB = 0.5
-STEREO_ROUNDS = 3
+STEREO_ROUNDS = 5
 
 
 @dataclass
@@ -69,7 +69,7 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) 
 def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = lambda _: None) -> Master:
     """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
     done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
-    asks = ask_of(plan, neutral.heard)
+    asks = ask_of(plan, neutral.heard, bench.song.duration_s)
     if plan.is_neutral:
         take, log, at_limit = neutral, [], {}
     else:
@@ -136,8 +136,13 @@ def _narrowed(bench: Bench, plan: Plan, take: Take) -> dict[str, float]:
         settings[knob] = min(max(settings[knob] - by, param.low), param.high)
 
     if excess("side_low_db") > 0:
-        # Soft crossovers: a decibel on the knob is about two thirds of one in the band.
-        lower("imager.low_width_db", 1.5 * excess("side_low_db") + MARGIN_DB)
+        # Soft crossovers: a decibel on the knob is about two thirds of one in the band, and where the
+        # low band is shut already, what is left leaks in from the next one.
+        shut = settings["imager.low_width_db"] <= bench.space["imager.low_width_db"].low
+        lower(
+            "imager.low_mid_width_db" if shut else "imager.low_width_db",
+            1.5 * excess("side_low_db") + MARGIN_DB,
+        )
     # A decibel less side is about half a unit less lost in mono.
     wide = max(excess("side_to_mid_db"), 2.0 * excess("fold_down_loss_lu"))
     if wide > 0:

@@ -84,7 +84,7 @@ def solve(
 
     fields = list(asks)
     progress("listening to what each knob does")
-    weights = np.array([PROMISE_WEIGHT if ask.claimed else 1.0 for ask in asks.values()])
+    weights = np.array([(PROMISE_WEIGHT if ask.claimed else 1.0) * ask.weight for ask in asks.values()])
     jacobian = measure_jacobian(
         bench, take.settings, actuators, fields,
         limiter_gain_db=take.delivered.gain_db, ceiling_dbtp=plan.ceiling_dbtp,
@@ -96,7 +96,7 @@ def solve(
     share, here = 1.0, _errors(asks, take)
     for count in range(1, MAX_TAKES):
         step = _step(jacobian, here, actuators, plan, knobs, origin, weights)
-        step = without_rumble(bench, actuators, take, knobs, share * step)
+        step = tasteful_eq(bench, plan, actuators, take, knobs, share * step)
         if np.all(np.abs(step) < 0.02 * np.array([a.typical for a in actuators])):
             break
         progress(f"take {count + 1}")
@@ -113,7 +113,8 @@ def solve(
             share *= 0.5
         if _close(asks, take):
             break
-        relaxable = _limits_in_the_way(asks, take, actuators, plan, knobs) if count >= 2 else ()
+        leaning = _leaning(bench, actuators, plan, knobs, take)
+        relaxable = _limits_in_the_way(asks, take, plan, leaning) if count >= 2 else ()
         if relaxable:
             plan = solution.plan = plan.relaxing(relaxable)
             take_at = _taker(bench, plan)
@@ -122,7 +123,7 @@ def solve(
             break
     solution.take = take
     solution.asks = dict(asks)
-    solution.at_limit = {a.knob: a.limit_name for a in _at_limit(actuators, plan, knobs)}
+    solution.at_limit = _leaning(bench, actuators, plan, knobs, take)
     return solution
 
 
@@ -136,7 +137,7 @@ def _errors(asks: Mapping[str, Ask], take: Take) -> np.ndarray:
 
 
 def _close(asks: Mapping[str, Ask], take: Take) -> bool:
-    return bool(np.all(np.abs(_errors(asks, take)) <= CLOSE))
+    return all(ask.weight * abs(ask.error(take.heard[name])) <= CLOSE for name, ask in asks.items())
 
 
 def _named(actuators: Sequence[Actuator], knobs: np.ndarray) -> dict[str, float]:
@@ -162,25 +163,30 @@ def _step(jacobian, errors, actuators, plan, knobs, origin, weights) -> np.ndarr
     return np.clip(knobs + step, low, high) - knobs
 
 
-def without_rumble(
-    bench: Bench, actuators: Sequence[Actuator], take: Take, knobs: np.ndarray, step: np.ndarray
+def tasteful_eq(
+    bench: Bench, plan: Plan, actuators: Sequence[Actuator], take: Take, knobs: np.ndarray, step: np.ndarray
 ) -> np.ndarray:
-    """The step with its low shelf lowered until nothing below 40 Hz is boosted.
-
-    More sub is had by less of everything else; loudness comes later anyway.
+    """The step with its EQ held to what single knobs cannot promise: neighbouring bells add up, and
+    nothing below 40 Hz is boosted (more sub is had by less of everything else).
     """
     names = [a.knob for a in actuators]
+    gains = [i for i, name in enumerate(names) if name.startswith("eq.")]
     if "eq.low_shelf_gain_db" not in names:
         return step
-    shelf, step = names.index("eq.low_shelf_gain_db"), step.copy()
+    shelf, target = names.index("eq.low_shelf_gain_db"), knobs + step
     lowest = bench.space["eq.low_shelf_gain_db"].low
-    for _ in range(3):
-        wanted = {**take.settings, **dict(zip(names, map(float, knobs + step), strict=True))}
-        boost = eq_guards(bench.space.clip(wanted), bench.song.rate)["eq_below_40_hz_db"]
-        if boost <= house.limits()["eq_below_40_hz_db"].default:
+    most = max(plan.limit("eq_band_db"), eq_guards(take.settings, bench.song.rate)["eq_band_db"])
+    for _ in range(6):
+        wanted = {**take.settings, **dict(zip(names, map(float, target), strict=True))}
+        found = eq_guards(bench.space.clip(wanted), bench.song.rate)
+        boost, net = found["eq_below_40_hz_db"], found["eq_band_db"]
+        if boost <= plan.limit("eq_below_40_hz_db") and net <= most + 0.01:
             break
-        step[shelf] = max(step[shelf] - 1.2 * boost, lowest - knobs[shelf])
-    return step
+        if net > most:
+            target[gains] *= most / net
+        if boost > 0:
+            target[shelf] = max(target[shelf] - 1.2 * boost, lowest)
+    return target - knobs
 
 
 def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[str, Ask]:
@@ -200,20 +206,25 @@ def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[
     return cut
 
 
-def _at_limit(actuators, plan, knobs) -> list[Actuator]:
+def _leaning(bench, actuators, plan, knobs, take) -> dict[str, str]:
+    """Which knobs stand at a house limit, and which limit; "eq" stands for its bells together."""
     low, high = _bounds(actuators, plan)
-    return [
-        a
+    found = {
+        a.knob: a.limit_name
         for a, u, lo, hi in zip(actuators, knobs, low, high, strict=True)
         if min(u - lo, hi - u) < AT_LIMIT and abs(u - a.rest) > AT_LIMIT
-    ]
+    }
+    net = eq_guards(take.settings, bench.song.rate).get("eq_band_db", 0.0)
+    if net > plan.limit("eq_band_db") - 0.05:
+        found["eq"] = "eq_band_db"
+    return found
 
 
-def _limits_in_the_way(asks, take, actuators, plan, knobs) -> set[str]:
+def _limits_in_the_way(asks, take, plan, leaning) -> set[str]:
     """Default limits a knob leans on while a promise is still missed by about its tolerance."""
     missed = any(ask.claimed and abs(ask.error(take.heard[name])) > NEARLY for name, ask in asks.items())
-    leaning = {a.limit_name for a in _at_limit(actuators, plan, knobs)} - plan.relaxed
-    return {name for name in leaning if missed and house.limits()[name].default != house.limits()[name].hard}
+    names = set(leaning.values()) - plan.relaxed
+    return {name for name in names if missed and house.limits()[name].default != house.limits()[name].hard}
 
 
 def _log(step: str, asks: Mapping[str, Ask], old: Take, new: Take) -> list[LogEntry]:

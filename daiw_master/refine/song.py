@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness
-from daiw_master.units import gain_from_db
+from daiw_master.units import db_from_gain, gain_from_db
 
 #: Where every song sits before the chain, so that a threshold means the same on every song. Far
 #: enough below full scale that float stages never see an odd level, near what plugins expect.
 STAGE_LUFS = -20.0
-#: Below this a signal is taken for silence: there is nothing to master.
-SILENT_LUFS = -90.0
+#: Below these a signal is taken for silence: there is nothing to master. A recording this quiet is
+#: noise; a render is clean however quiet (a single note at velocity 1 peaks at -107 dBFS).
+SILENT_LUFS = -80.0
+SILENT_RENDER_DBFS = -120.0
 #: A reverb tail is left to ring this far beyond its nominal time (60 dB) before it is cut.
 TAIL_MARGIN = 1.25
+#: A tail is over when it stays below this; what follows would be dithered silence.
+TAIL_END_DB = -85.0
+#: What is left of it then is faded out, so that no step is heard.
+FADE_S = 0.05
 #: What each role of a MIDI song sends to the reverb. Lows in a room are mud: bass, kick and low drums
 #: stay dry; the rest of the kit at half level keeps its grip.
 SEND_WEIGHTS = {"bass": 0.0, "kick": 0.0, "drums": 0.5}
@@ -27,7 +33,8 @@ SEND_WEIGHTS = {"bass": 0.0, "kick": 0.0, "drums": 0.5}
 @dataclass(frozen=True)
 class Song:
     """What goes into the chain. `x` (1, channels, time) at -20 LUFS; `send` is what the reverb
-    hears when the song came as stems; `is_midi` says whether a room may be added unasked."""
+    hears when the song came as stems; `is_midi` says whether a room may be added unasked; `tail` samples
+    at its end are silence left for a reverb."""
 
     x: torch.Tensor
     rate: int
@@ -35,13 +42,28 @@ class Song:
     tempo_bpm: float | None = None
     is_midi: bool = False
     staging_db: float = 0.0
+    tail: int = 0
+
+    @property
+    def duration_s(self) -> float:
+        """How long the music is, without the silence behind it."""
+        return (self.x.shape[-1] - self.tail) / self.rate
 
     def with_tail(self, decay_s: float) -> Song:
         """The same song with silence behind it, so that a reverb may ring out."""
         pad = round(decay_s * TAIL_MARGIN * self.rate)
         grow = torch.nn.functional.pad
         send = None if self.send is None else grow(self.send, (0, pad))
-        return Song(grow(self.x, (0, pad)), self.rate, send, self.tempo_bpm, self.is_midi, self.staging_db)
+        return replace(self, x=grow(self.x, (0, pad)), send=send, tail=self.tail + pad)
+
+    def rung_out(self, y: torch.Tensor) -> torch.Tensor:
+        """A master of this song, (..., time), up to where its tail is over; never shorter than the song."""
+        if not self.tail:
+            return y
+        length = y.shape[-1] - self.tail
+        loud = (y[..., length:].abs() > gain_from_db(TAIL_END_DB)).reshape(-1, self.tail).any(0).nonzero()
+        rest = int(loud[-1]) + 1 + round(FADE_S * self.rate) if len(loud) else 0
+        return y[..., : min(length + rest, y.shape[-1])]
 
 
 def put_on_bench(
@@ -55,9 +77,14 @@ def put_on_bench(
         raise InputError("the audio holds no samples; nothing to master")
     if not bool(torch.isfinite(audio.samples).all()):
         raise InputError("the audio holds NaN or infinite samples; repair or export it again")
-    loudness = float(integrated_loudness(audio.batch, audio.rate))
-    if loudness < SILENT_LUFS:
-        raise InputError(f"the audio is silent (louder than {SILENT_LUFS:g} LUFS is needed); nothing to master")
+    peak = float(audio.samples.abs().max())
+    silent = InputError("the audio is silent; nothing to master")
+    if peak <= gain_from_db(SILENT_RENDER_DBFS):
+        raise silent
+    # meters have a floor at -120: bring the peaks up to full scale before asking them
+    loudness = float(integrated_loudness(audio.batch / peak, audio.rate)) + db_from_gain(peak)
+    if not is_midi and loudness < SILENT_LUFS:
+        raise silent
     staging_db = STAGE_LUFS - loudness
     gain = gain_from_db(staging_db)
     return Song(

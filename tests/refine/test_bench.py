@@ -53,6 +53,20 @@ def test_a_tail_is_room_behind_the_song():
     assert not longer.x[..., song.x.shape[-1] :].any()
 
 
+def test_a_master_ends_where_its_tail_does():
+    """Silence behind the tail is no soft passage: what is heard is what will be written."""
+    plain = put_on_bench(Audio(signals.music(1.0)[0], RATE))
+    song = plain.with_tail(2.0)
+    y = song.x.clone()
+    assert torch.equal(plain.rung_out(plain.x), plain.x)
+    assert song.rung_out(y).shape == plain.x.shape, "never shorter than the song"
+    y[..., RATE + 5000] = 10 ** (-84 / 20)
+    y[..., RATE + 9000] = 10 ** (-86 / 20)
+    assert RATE + 5000 < song.rung_out(y).shape[-1] <= RATE + 5001 + round(0.05 * RATE)
+    y[..., -1] = 0.1
+    assert torch.equal(song.rung_out(y), y)
+
+
 def test_lows_stay_out_of_the_room():
     one = Audio(torch.ones(2, 4), RATE)
     assert send_of([("bass", one), ("kick", one)]) is None
