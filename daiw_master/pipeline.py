@@ -20,7 +20,7 @@ from daiw_master.plan import Plan, make_plan, parse_strength
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
-from daiw_master.refine.song import Song, put_on_bench, send_of
+from daiw_master.refine.song import FADE_S, Song, put_on_bench, send_of
 from daiw_master.midi import Rendered, render_midi
 from daiw_master.report.curves import curve_of
 from daiw_master.report.model import Curve, Report
@@ -260,22 +260,13 @@ def _bypassed(name, mix, before, intent, options, rendered) -> Result:
     return Result(mix, report, _stems(rendered))
 
 
-#: A tail is over when it stays below this; what follows would be dithered silence.
-TAIL_END_DB = -85.0
-FADE_S = 0.05
-
-
 def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
-    """The master without the silence put behind it for the tail; never shorter than the song."""
-    y = made.take.samples[0].cpu()
-    length = mix.samples.shape[-1]
-    if y.shape[-1] > length:
-        loud = (y.abs().amax(0) > 10 ** (TAIL_END_DB / 20)).nonzero()
-        end = max(length, min(y.shape[-1], int(loud[-1]) + 1 + round(FADE_S * mix.rate)) if len(loud) else length)
-        y = y[:, :end].clone()
-        fade = min(round(FADE_S * mix.rate), end - length)
-        if fade > 0:
-            y[:, end - fade :] *= torch.linspace(1, 0, fade)
+    """The master without the silence put behind it for the tail, its last moment faded out."""
+    y = bench.song.rung_out(made.take.samples)[0].cpu()
+    fade = min(round(FADE_S * mix.rate), y.shape[-1] - mix.samples.shape[-1])
+    if fade > 0:
+        y = y.clone()
+        y[:, y.shape[-1] - fade :] *= torch.linspace(1, 0, fade)
     return mix.with_samples(y)
 
 
