@@ -51,6 +51,8 @@ EXCERPT_S = 90.0
 LONGEST_S = 300.0
 #: As in benchmarks/emotions.py: UI blips are not songs.
 SHORTEST_S = 10.0
+#: The meter reads an empty band as -70 dB of the whole; a decibel or two above is still nothing.
+FLOOR_DB = -68.0
 SEED = 2026
 
 
@@ -158,6 +160,16 @@ def moves_table(title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
         print(f"- {song}: " + ", ".join(f"{band} {by:+.1f}" for band, by in moved.items()))
 
 
+def empty_bands(rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Bands at the meter's floor (-70 dB of the whole): an equaliser finds nothing to lift there."""
+    found = Counter()
+    for row in rows.values():
+        power = 10 ** (np.array([row[name] for name in BANDS]) / 10)
+        share_db = 10 * np.log10(power / power.sum())
+        found.update(name for name, db in zip(BANDS, share_db, strict=True) if db < FLOOR_DB)
+    print("\nempty bands: " + (", ".join(f"{name} in {n} songs" for name, n in found.items()) or "none"))
+
+
 def cuts_table(rows: Mapping[str, Mapping[str, float]]) -> None:
     """Which claimed asks the envelope would cut, counted as benchmarks/emotions.py counts."""
     songs = {name: row for name, row in rows.items() if row["seconds"] >= SHORTEST_S}
@@ -198,6 +210,7 @@ def main() -> None:
     percentiles("test songs in their neutral room", tests)
     moves_table("dry MIDI renders", dry)
     moves_table("test songs", tests)
+    empty_bands(tests)
     cuts_table(tests)
 
 
