@@ -17,7 +17,7 @@ from daiw_master.intent import parse_emotion
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import true_peak
 from daiw_master.plan import Plan, make_plan, parse_strength
-from daiw_master.refine.bench import Bench
+from daiw_master.refine.bench import DELIVERY_KNOBS, Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
 from daiw_master.refine.song import FADE_S, Song, put_on_bench, send_of
@@ -161,7 +161,9 @@ def _masters(
     if options.bypass:
         return [_bypassed(name, mix, before, intent, options, rendered) for intent in intents]
     placed = chain_of(options)
-    wants_room = song.is_midi or any("reverb_wet_db" in plan.shifts or "reverb_wet_db" in plan.wanted for plan in plans)
+    wants_room = song.is_midi or any(
+        "reverb_wet_db" in plan.shifts or "reverb_wet_db" in plan.wanted for plan in plans
+    )
     if wants_room and any(effect.name == "reverb" for effect in placed.values()):
         song = song.with_tail(LONGEST_TAIL_S)
     song = replace(
@@ -213,7 +215,10 @@ def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, fl
             targets[key] = value
         elif name in knobs:
             key, value = knobs.parse(text)
-            settings[key] = value
+            if key in DELIVERY_KNOBS:
+                targets[DELIVERY_KNOBS[key]] = value
+            else:
+                settings[key] = value
         else:
             raise UnknownNameError("target or setting", name, [*SPACE, *knobs])
     return targets, settings

@@ -107,3 +107,13 @@ def test_a_pinned_knob_leaves_the_space():
     assert rest.vector({}).shape == (1,)
     with pytest.raises(UnknownNameError):
         rest["eq.gain_db"]
+
+
+def test_clipping_brings_values_to_the_nearest_end():
+    assert SPACE.clip({"eq.gain_db": 12.0000001, "eq.cutoff_hz": 500.0}) == {
+        "eq.gain_db": 12,
+        "eq.cutoff_hz": 500.0,
+    }
+    assert SPACE.clip({"eq.gain_db": -99.0}) == {"eq.gain_db": -12}
+    with pytest.raises(UnknownNameError):
+        SPACE.clip({"eq.gian_db": 0.0})

@@ -356,3 +356,13 @@ def test_the_chain_is_the_house_chain_unless_given():
         "limiter",
     ]
     assert list(chain_of(Options(chain=["eq", "eq"]))) == ["eq", "eq_2"]
+
+
+def test_the_delivery_stages_own_knobs_are_the_same_two_targets():
+    """`limiter.ceiling_dbtp` and `true_peak_dbtp` are one wish; neither may be accepted and ignored."""
+    result = dm.master(audio(1.5), chain=["eq", "limiter"], settings=["limiter.ceiling_dbtp=-4"], lufs=-22.0)
+    assert result.report.row("true_peak_dbtp").asked == -4.0
+    assert true_peak_by_scipy_db(result.audio) <= -4.0 + 0.002
+    assert {row.setting: row.value for row in result.report.settings}["limiter.ceiling_dbtp"] == -4.0
+    targets, knobs = split_settings(["loudness.loudness_lufs=-25", "limiter.release_ms=40"], Options())
+    assert targets == {"loudness_lufs": -25.0} and knobs == {"limiter.release_ms": 40.0}

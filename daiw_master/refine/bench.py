@@ -18,6 +18,8 @@ from daiw_master.units import gain_from_db
 
 #: Delivered by a closed loop at the very end, never inside the search.
 LAST_STAGES = ("loudness", "limiter")
+#: The two knobs of those stages that are targets by another name.
+DELIVERY_KNOBS = {"loudness.loudness_lufs": "loudness_lufs", "limiter.ceiling_dbtp": "true_peak_dbtp"}
 #: Windows the solver listens to: a bar or two each, at a soft, a middle and a loud place.
 WINDOW_S = 6.0
 WINDOW_LEVELS = (0.2, 0.5, 0.95)
@@ -98,8 +100,9 @@ class Bench:
         )
         # heard as it will be written: silence behind the tail would count as a soft passage
         values = heard(self.song.rung_out(delivered.samples), self.song.rate)
+        asked = {"loudness_lufs": loudness_lufs, "true_peak_dbtp": ceiling_dbtp}
         return Take(
-            dict(settings),
+            {**settings, **{knob: asked[name] for knob, name in DELIVERY_KNOBS.items() if knob in settings}},
             delivered.samples,
             {name: float(value) for name, value in values.items()},
             delivered,
@@ -114,7 +117,9 @@ class Bench:
         hop_s = 0.5
         trace = short_term(self.song.x, self.song.rate, hop_ms=1000 * hop_s)[0]
         # short_term's window ends 3 s after its start; centre ours on it
-        starts = (torch.arange(trace.shape[-1]) * hop_s * self.song.rate).long() - (length - 3 * self.song.rate) // 2
+        starts = (torch.arange(trace.shape[-1]) * hop_s * self.song.rate).long() - (
+            length - 3 * self.song.rate
+        ) // 2
         starts = starts.clamp(0, total - length)
         audible = trace > trace.max() - 25.0
         order = trace[audible].argsort()

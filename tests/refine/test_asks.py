@@ -94,3 +94,17 @@ def test_errors_are_in_tolerances():
     ask = ask_of(plan(crest_db=-1.5), MIDDLE)["crest_db"]
     assert ask.error(MIDDLE["crest_db"]) == pytest.approx(1.5 / FIELDS["crest_db"].tolerance)
     assert ask.error(ask.wanted) == 0
+
+
+def test_a_few_seconds_have_no_range():
+    assert "loudness_range_lu" not in ask_of(plan(loudness_range_lu=-1.0), MIDDLE, duration_s=5.0)
+    assert "loudness_range_lu" in ask_of(plan(loudness_range_lu=-1.0), MIDDLE, duration_s=30.0)
+
+
+def test_an_empty_band_is_not_fought_over():
+    weights = [
+        ask_of(plan(), {**MIDDLE, "band_air_db": level})["band_air_db"].weight
+        for level in (-10, -35, -40, -58)
+    ]
+    assert weights[0] == 1.0 and weights == sorted(weights, reverse=True)
+    assert 0 < weights[-1] <= 0.1

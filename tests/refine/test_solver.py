@@ -11,7 +11,6 @@ from daiw_master.plan import Shift, make_plan
 from daiw_master.refine.asks import ask_of
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.guards import eq_guards
-from daiw_master.refine.guards import eq_guards
 from daiw_master.refine.solver import MAX_TAKES, solve
 from daiw_master.targets import BANDS, HEARD
 from tests.refine.benches import RATE, bench
