@@ -17,13 +17,11 @@ from daiw_master.stack.reverb import REVERB
 
 #: Every effect row of our own, by name.
 EFFECTS: dict[str, Effect] = {
-    effect.name: effect
-    for effect in (REVERB, EQ, DYNAMICS, MULTIBAND, EXCITER, IMAGER, LOUDNESS, LIMITER)
+    effect.name: effect for effect in (REVERB, EQ, DYNAMICS, MULTIBAND, EXCITER, IMAGER, LOUDNESS, LIMITER)
 }
 #: The house chain. The room comes first (per-stem sends, before master dynamics); the limiter stands
 #: last although it is often listed third: nothing after it may raise a peak.
 HOUSE_CHAIN = ("reverb", "eq", "dynamics", "exciter", "imager", "loudness", "limiter")
-
 
 
 def effect_named(name: str) -> Effect:

@@ -1,8 +1,9 @@
-"""Sound made block by block, put together without ever holding it twice."""
+"""Sound made block by block: less memory than the song, and every block stays near the processor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -24,3 +25,23 @@ def join(blocks: Iterable[torch.Tensor], time: int) -> torch.Tensor:
         whole[..., start : start + block.shape[-1]] = block
         start += block.shape[-1]
     return whole
+
+
+def by_neighbourhood(
+    stage: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, step: int, reach: int, size: int
+) -> torch.Tensor:
+    """`stage(x)`, worked out in blocks of about `size` samples with their neighbourhood around them.
+
+    For a stage that looks no further than `reach` samples to either side of each one it makes. Every
+    part it is given begins on a whole `step` (its own hop), so that hops fall where they would.
+    """
+    time = x.shape[-1]
+    size, reach = max(size // step, 1) * step, math.ceil(reach / step) * step
+    spans = ((start, min(start + size, time)) for start in range(0, time, size))
+
+    def blocks() -> Iterable[torch.Tensor]:
+        for start, stop in spans:
+            first = max(start - reach, 0)
+            yield stage(x[..., first : stop + reach])[..., start - first : stop - first]
+
+    return join(blocks(), time)

@@ -18,7 +18,8 @@ from daiw_master.stack.curves import (
     upward_gain_db,
 )
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of
-from daiw_master.stack.envelope import apply_gains, averaged, control_hop, power_trace, stretched
+from daiw_master.stack.envelope import apply_gains, control_hop, power_trace
+from daiw_master.stack.hops import averaged, drawn
 from daiw_master.stack.rider import ride_gain_db, short_term_trace
 from daiw_master.stack.shaper import shaper_gain_db
 from daiw_master.units import gain_from_db, power_from_db
@@ -116,7 +117,7 @@ def gain_db(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor | N
             knobs["attack_db"],
             knobs["sustain_db"],
         )
-        gain = gain + stretched(shaped, _SHAPER_HOPS, gain.shape[-1])
+        gain = gain + drawn(shaped, _SHAPER_HOPS)[..., : gain.shape[-1]]
     return gain
 
 
@@ -146,7 +147,7 @@ def _ridden(x: torch.Tensor, rate: int, knobs: dict[str, Setting]) -> tuple[torc
         return power, torch.zeros_like(power)
     hops = max(1, round(_RIDER_S * rate / hop))
     slow = ride_gain_db(short_term_trace(x, rate, hops * hop), knobs["ride"], hops * hop / rate)
-    gain = stretched(slow, hops, power.shape[-1])
+    gain = drawn(slow, hops)[..., : power.shape[-1]]
     return power * power_from_db(gain), gain + torch.zeros_like(power)
 
 

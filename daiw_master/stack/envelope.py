@@ -41,32 +41,6 @@ def apply_gains(hop: int, *layers: tuple[torch.Tensor, torch.Tensor]) -> torch.T
     return _Fader.apply(hop, *(tensor for layer in layers for tensor in layer))
 
 
-def stretched(trace: torch.Tensor, factor: int, count: int) -> torch.Tensor:
-    """A slow trace on a finer clock: values at the middles of their spans, straight lines between.
-
-    (batch, slow) -> (batch, count); each slow value spans `factor` fine ones.
-    """
-    place = (torch.arange(count, device=trace.device, dtype=torch.float64) + 0.5) / factor - 0.5
-    place = place.clamp(0, trace.shape[-1] - 1)
-    below = place.floor().long()
-    above = (below + 1).clamp_max(trace.shape[-1] - 1)
-    share = (place - below).to(trace.dtype)
-    return torch.lerp(trace[:, below], trace[:, above], share)
-
-
-def averaged(trace: torch.Tensor, factor: int) -> torch.Tensor:
-    """A trace on a coarser clock: means of `factor` values, the last of what is left."""
-    count = trace.shape[-1]
-    short = -count % factor
-    sums = functional.pad(trace, (0, short)).unflatten(-1, (-1, factor)).mean(-1)
-    if short == 0:
-        return sums
-    # The last mean was taken over padding too.
-    whole = torch.ones_like(sums[0])
-    whole[-1] = factor / (factor - short)
-    return sums * whole
-
-
 def _spans(count: int, hop: int) -> list[tuple[int, int]]:
     """(first sample, frames) of each block."""
     frames = max(1, _BLOCK // hop)

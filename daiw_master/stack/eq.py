@@ -16,8 +16,8 @@ from typing import NamedTuple
 import torch
 
 from daiw_master.params import Param
+from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
-from daiw_master.stack.spectral import convolve
 from daiw_master.units import db_from_power, gain_from_db
 
 #: Lowest, usual and highest centre of each bell in Hz.

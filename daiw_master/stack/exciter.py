@@ -15,10 +15,11 @@ import torch
 from torch.nn import functional
 
 from daiw_master.params import Param
+from daiw_master.stack.blocks import by_neighbourhood
+from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
-from daiw_master.stack.hops import average, to_samples
+from daiw_master.stack.hops import drawn, smoothed
 from daiw_master.stack.oversample import FACTOR, REACH, down, up
-from daiw_master.stack.spectral import convolve
 from daiw_master.units import gain_from_db, samples_from_ms
 
 NONE_DB = -60.0
@@ -36,8 +37,10 @@ HEADROOM = 10 ** (1 / 20)
 QUIET, QUIET_POWER = 1e-6, 1e-12
 #: Harmonics more than 40 dB weaker than the scaled band are not raised any further.
 WEAKEST = 1e-4
-#: Samples per block at the low rate.
-BLOCK = 2**14
+#: A sample depends on hops this far away: through the envelope, the fit, and the lines they are drawn with.
+HOPS_REACH = ENVELOPE_HOPS + LEVEL_HOPS // 2 + 4
+#: Samples made at a time, and of those, samples at four times the rate at a time.
+PART, BLOCK = 2**17, 2**13
 
 
 def _high_pass(cutoff_hz: torch.Tensor, rate: int) -> torch.Tensor:
@@ -80,12 +83,12 @@ def polynomial(drive_db: torch.Tensor, even_odd: torch.Tensor) -> list[torch.Ten
     return [value.to(drive_db.dtype) for value in coefficients]
 
 
-def _shape(u: torch.Tensor, a: list[torch.Tensor]) -> torch.Tensor:
-    """The polynomial at u, even and odd halves by Horner in u^2."""
+def _shape(u: torch.Tensor, a: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The polynomial at u, even and odd halves by Horner in u^2, and u^2 itself."""
     w = u * u
-    even = (a[4] * w + a[2]) * w + a[0]
-    odd = (a[5] * w + a[3]) * w + a[1]
-    return (odd * u + even) * w
+    even = torch.addcmul(a[0], a[4] * w + a[2], w)
+    odd = torch.addcmul(a[1], a[5] * w + a[3], w)
+    return torch.addcmul(even, odd, u) * w, w
 
 
 def _envelope(band: torch.Tensor, hop: int) -> torch.Tensor:
@@ -93,30 +96,30 @@ def _envelope(band: torch.Tensor, hop: int) -> torch.Tensor:
     peaks = band.abs().unflatten(-1, (-1, hop)).amax(-1).clamp_min(QUIET)
     # One hop further than the average reaches: straight lines between hops stay above as well.
     half = ENVELOPE_HOPS // 2 + 1
-    return average(functional.max_pool1d(functional.pad(peaks, (half, half)), 2 * half + 1, 1), ENVELOPE_HOPS)
+    return smoothed(
+        functional.max_pool1d(functional.pad(peaks, (half, half)), 2 * half + 1, 1), ENVELOPE_HOPS
+    )
 
 
 def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int) -> torch.Tensor:
     """Harmonics of the band, as loud as the band itself; `band` is a whole number of hops long."""
     envelope = HEADROOM * _envelope(band, hop)
     hops, step, edge = envelope.shape[-1], max(BLOCK // hop, 1), math.ceil(REACH / hop)
-    spans = [(first, min(first + step, hops)) for first in range(0, hops, step)]
+    scaled = band / drawn(envelope, hop)
     made, moments = [], []
-    for first, stop in spans:
+    for first in range(0, hops, step):
+        stop = min(first + step, hops)
         low, high = max(first - edge, 0), min(stop + edge, hops)
-        u = up(band[..., low * hop : high * hop] / to_samples(envelope, hop, low, high)).clamp(-1.0, 1.0)
-        h = _shape(u, a)
+        u = up(scaled[..., low * hop : high * hop]).clamp(-1.0, 1.0)
+        h, w = _shape(u, a)
         made.append(down(h)[..., (first - low) * hop : (stop - low) * hop])
         inner = slice((first - low) * hop * FACTOR, (stop - low) * hop * FACTOR)
-        u, h = (part[..., inner].unflatten(-1, (-1, FACTOR * hop)) for part in (u, h))
-        moments.append(torch.stack([product.mean(-1) for product in (u * u, u * h, h * h, h)]))
+        u, h, w = (part[..., inner].unflatten(-1, (-1, FACTOR * hop)) for part in (u, h, w))
+        moments.append(torch.stack([product.mean(-1) for product in (w, u * h, h * h, h)]))
     level, linear = _fit(torch.cat(moments, dim=-1).double())
     # level * (h - linear * u), back at the band's own height
     of_made, of_band = (level * envelope).to(band.dtype), (level * linear).to(band.dtype)
-    for i, (first, stop) in enumerate(spans):
-        leak = to_samples(of_band, hop, first, stop) * band[..., first * hop : stop * hop]
-        made[i] = to_samples(of_made, hop, first, stop) * made[i] - leak
-    return torch.cat(made, dim=-1)
+    return drawn(of_made, hop) * torch.cat(made, dim=-1) - drawn(of_band, hop) * band
 
 
 def _fit(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,7 +128,7 @@ def _fit(moments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     `moments` (4, batch, channels, hops) are the means of u^2, u h, h^2 and h; the share is the
     least-squares fit of h by u, the harmonics what it leaves, without their mean.
     """
-    uu, uh, hh, mean = (average(moment, LEVEL_HOPS) for moment in moments)
+    uu, uh, hh, mean = (smoothed(moment, LEVEL_HOPS) for moment in moments)
     uu = uu.clamp_min(QUIET_POWER)
     linear = uh / uu
     residual = hh - mean**2 - linear * uh
@@ -142,13 +145,17 @@ def process(
     mix_db, drive_db, even_odd, cutoff_hz = (per_item(value, x) for value in settings.values())
     mix = gain_from_db(mix_db) * ((mix_db - NONE_DB) / FADE_DB).clamp(0.0, 1.0)
     hop = samples_from_ms(HOP_MS, rate)
-    high_pass = _high_pass(cutoff_hz, rate)
+    high_pass, shaper = _high_pass(cutoff_hz, rate), polynomial(drive_db, even_odd)
     centre = high_pass.shape[-1] // 2
-    length = x.shape[-1]
-    band = convolve(functional.pad(x, (0, -length % hop)), high_pass, centre)
-    made = _harmonics(band, polynomial(drive_db, even_odd), hop)
-    del band  # half an hour of it is a lot to hold through the last filter
-    return x + convolve(made[..., :length], mix * high_pass, centre)
+
+    def excited(part: torch.Tensor) -> torch.Tensor:
+        length = part.shape[-1]
+        band = convolve(functional.pad(part, (0, -length % hop)), high_pass, centre)
+        made = _harmonics(band, shaper, hop)[..., :length]
+        return part + convolve(made, mix * high_pass, centre)
+
+    reach = 2 * centre + REACH + HOPS_REACH * hop
+    return by_neighbourhood(excited, x, hop, reach, PART)
 
 
 EXCITER = Effect(

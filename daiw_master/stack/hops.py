@@ -6,20 +6,25 @@ import torch
 from torch.nn import functional
 
 
-def average(values: torch.Tensor, hops: int) -> torch.Tensor:
+def averaged(values: torch.Tensor, hop: int) -> torch.Tensor:
+    """One value per hop: (..., time) -> (..., ceil(time / hop)) means, the last of what is left."""
+    count = values.shape[-1]
+    whole = count // hop * hop
+    means = values[..., :whole].unflatten(-1, (-1, hop)).mean(-1)
+    if whole == count:
+        return means
+    return torch.cat([means, values[..., whole:].mean(-1, keepdim=True)], dim=-1)
+
+
+def smoothed(values: torch.Tensor, hops: int) -> torch.Tensor:
     """Moving average over an odd number of hops, the ends repeated: (batch, channels, hops) -> the same."""
     half = hops // 2
     return functional.avg_pool1d(functional.pad(values, (half, half), mode="replicate"), hops, 1)
 
 
-def to_samples(values: torch.Tensor, hop: int, first: int, stop: int) -> torch.Tensor:
-    """Straight lines between hop centres, written out for the hops from `first` to `stop`.
-
-    (batch, channels, hops) -> (batch, channels, (stop - first) * hop); the ends are held.
-    """
-    missing = (int(first == 0), int(stop == values.shape[-1]))
-    around = values[..., max(first - 1, 0) : stop + 1]
-    around = functional.pad(around, missing, mode="replicate") if any(missing) else around
+def drawn(values: torch.Tensor, hop: int) -> torch.Tensor:
+    """Straight lines between the middles of the hops: (..., hops) -> (..., hops * hop); the ends are held."""
+    around = torch.cat([values[..., :1], values, values[..., -1:]], dim=-1)
     # Each sample is a mixture of its own hop and the one before (first half) or after (second half).
     offset = (torch.arange(hop, dtype=values.dtype, device=values.device) + 0.5) / hop - 0.5
     mixture = torch.stack([(-offset).clamp_min(0.0), 1 - offset.abs(), offset.clamp_min(0.0)])

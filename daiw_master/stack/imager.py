@@ -14,9 +14,10 @@ from torch.nn import functional
 
 from daiw_master.errors import InputError
 from daiw_master.params import Param
+from daiw_master.stack.blocks import by_neighbourhood
+from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
-from daiw_master.stack.hops import average, to_samples
-from daiw_master.stack.spectral import convolve
+from daiw_master.stack.hops import averaged, drawn, smoothed
 from daiw_master.targets import WIDTH_EDGES_HZ
 from daiw_master.units import gain_from_db, samples_from_ms
 
@@ -28,6 +29,10 @@ TRANSITION, STOP_BAND_DB = 0.6, 60.0
 HOP_MS = 10.0
 #: Over how many hops correlation is read: 110 ms, shorter than any meter's window.
 WINDOW_HOPS = 11
+#: A sample depends on hops this far away: the window, the least gain nearby, its average, and the line.
+HOPS_REACH = 2 * WINDOW_HOPS + 1
+#: Samples worked on at a time.
+PART = 2**17
 #: Below this mid power (-100 dB) there is no correlation to protect.
 QUIET_POWER = 1e-10
 #: The floor fades in over this much above -1, so that -1 is exactly off.
@@ -70,17 +75,6 @@ def _side_change(gains: list[torch.Tensor], rate: int) -> torch.Tensor:
     return change
 
 
-def _power(signal: torch.Tensor, hop: int) -> torch.Tensor:
-    """Mean of each hop (batch, 1, hops) in float64; the last hop may be short and counts as padded."""
-    length = signal.shape[-1]
-    whole = length // hop * hop
-    means = signal[..., :whole].unflatten(-1, (-1, hop)).mean(-1)
-    if whole < length:
-        rest = signal[..., whole:].sum(-1, keepdim=True) / hop
-        means = torch.cat([means, rest], dim=-1)
-    return means.double()
-
-
 def side_gain_for(
     mid: torch.Tensor, side: torch.Tensor, cross: torch.Tensor, floor: torch.Tensor
 ) -> torch.Tensor:
@@ -101,15 +95,16 @@ def side_gain_for(
 def _protect(mid: torch.Tensor, side: torch.Tensor, floor: torch.Tensor, rate: int) -> torch.Tensor:
     """The side, turned down smoothly wherever correlation would fall below `floor` (batch or 1, 1, 1)."""
     hop = samples_from_ms(HOP_MS, rate)
-    powers = (_power(mid * mid, hop) + QUIET_POWER, _power(side * side, hop), _power(mid * side, hop))
+    mids, sides, cross = (averaged(product, hop).double() for product in (mid * mid, side * side, mid * side))
     floor = floor.double()
-    needed = side_gain_for(*(average(power, WINDOW_HOPS) for power in powers), floor)
+    powers = (mids + QUIET_POWER, sides, cross)
+    needed = side_gain_for(*(smoothed(power, WINDOW_HOPS) for power in powers), floor)
     # The least gain needed nearby, then averaged over less than "nearby": never above what is needed.
     half = WINDOW_HOPS - 1
     lowest = -functional.max_pool1d(functional.pad(-needed, (half, half), mode="replicate"), 2 * half + 1, 1)
-    gain = average(lowest, WINDOW_HOPS)
+    gain = smoothed(lowest, WINDOW_HOPS)
     gain = 1.0 + ((floor + 1.0) / FADE).clamp(0.0, 1.0) * (gain - 1.0)
-    return side * to_samples(gain.to(side.dtype), hop, 0, gain.shape[-1])[..., : side.shape[-1]]
+    return side * drawn(gain.to(side.dtype), hop)[..., : side.shape[-1]]
 
 
 def process(
@@ -129,19 +124,25 @@ def process(
         return at_rest(x, settings)
     if x.shape[1] != 2:
         raise InputError(f"imager: audio has {x.shape[1]} channels; width is defined for 1 or 2")
-    left, right = x[:, :1], x[:, 1:]
-    side = (left - right) / 2
-    new = side
-    if any(turned(width_db, 0.0) for width_db in widths_db):
-        gains = [gain_from_db(per_item(width_db, x)) for width_db in widths_db]
-        change = _side_change(gains, rate)
-        new = side + convolve(side, change, lead=change.shape[-1] // 2)
-    if turned(correlation_floor, -1.0):
-        new = _protect((left + right) / 2, new, per_item(correlation_floor, x), rate)
-    if new is side:
+    widen = any(turned(width_db, 0.0) for width_db in widths_db)
+    protect = turned(correlation_floor, -1.0)
+    if not (widen or protect):
         return at_rest(x, settings)
-    moved = new - side
-    return torch.cat([left + moved, right - moved], dim=1)
+    change = _side_change([gain_from_db(per_item(width_db, x)) for width_db in widths_db], rate)
+    floor = per_item(correlation_floor, x)
+
+    def imaged(part: torch.Tensor) -> torch.Tensor:
+        left, right = part[:, :1], part[:, 1:]
+        side = new = (left - right) / 2
+        if widen:
+            new = side + convolve(side, change, lead=change.shape[-1] // 2)
+        if protect:
+            new = _protect((left + right) / 2, new, floor, rate)
+        moved = new - side
+        return torch.cat([left + moved, right - moved], dim=1)
+
+    hop = samples_from_ms(HOP_MS, rate)
+    return by_neighbourhood(imaged, x, hop, change.shape[-1] // 2 + HOPS_REACH * hop, PART)
 
 
 IMAGER = Effect(

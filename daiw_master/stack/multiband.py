@@ -11,10 +11,10 @@ import math
 import torch
 
 from daiw_master.params import Param
+from daiw_master.stack.convolution import convolve
 from daiw_master.stack.curves import column, compressor_reduction_db, detected_db, idle
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of
 from daiw_master.stack.envelope import apply_gains, control_hop, power_trace
-from daiw_master.stack.spectral import convolve
 from daiw_master.units import gain_from_db
 
 BANDS = ("low", "mid", "high")
