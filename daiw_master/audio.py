@@ -19,9 +19,7 @@ class Audio:
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2:
-            raise InputError(
-                f"audio has shape {tuple(self.samples.shape)}; it must be (channels, time)"
-            )
+            raise InputError(f"audio has shape {tuple(self.samples.shape)}; it must be (channels, time)")
 
     @property
     def duration_s(self) -> float:

@@ -75,7 +75,11 @@ def mastering_options(command: Callable) -> Callable:
 @main.command()
 @click.argument("midi", type=click.Path(path_type=Path))
 @mastering_options
-@click.option("--soundfont", type=click.Path(path_type=Path), help="A .sf2 or .sf3; else DAIW_SOUNDFONT or the system's.")
+@click.option(
+    "--soundfont",
+    type=click.Path(path_type=Path),
+    help="A .sf2 or .sf3; else DAIW_SOUNDFONT or the system's.",
+)
 @click.option("--stems", type=click.Path(path_type=Path), help="Also write the dry stems into this folder.")
 def render(midi: Path, soundfont: Path | None, stems: Path | None, **given) -> None:
     """Turn a MIDI file into a finished master that carries a feeling."""
@@ -94,7 +98,9 @@ def master(source: Path, **given) -> None:
     run(source, given, lambda emotions, options: master_many(source, emotions, options))
 
 
-def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None, stems: Path | None = None) -> None:
+def run(
+    source: Path, given: dict, make: Callable, soundfont: Path | None = None, stems: Path | None = None
+) -> None:
     """One run of `render` or `master`: check what can be checked, make, write, say what was done."""
     import dataclasses
 
@@ -118,7 +124,9 @@ def run(source: Path, given: dict, make: Callable, soundfont: Path | None = None
     if stems is not None:
         check_folder(stems)
     names = {field.name for field in dataclasses.fields(Options)}
-    options = Options(**{key: value for key, value in given.items() if key in names and key not in ("rate", "chain")})
+    options = Options(
+        **{key: value for key, value in given.items() if key in names and key not in ("rate", "chain")}
+    )
     options.rate = int(given["rate"]) if given["rate"] else None
     options.chain = chain_names(given["chain"], given["without"])
     options.device = check_device(given["device"])

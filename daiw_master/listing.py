@@ -31,7 +31,11 @@ def targets() -> Iterator[str]:
     from daiw_master.targets import FIELDS
 
     for field in FIELDS.values():
-        tolerance = f"±{field.tolerance * 100:g} %" if field.relative_tolerance else f"±{field.tolerance:g} {field.unit}"
+        tolerance = (
+            f"±{field.tolerance * 100:g} %"
+            if field.relative_tolerance
+            else f"±{field.tolerance:g} {field.unit}"
+        )
         yield f"{field.name:<22} {field.kind:<9} {tolerance:<10} {field.about}"
 
 

@@ -118,9 +118,7 @@ class Space(Mapping[str, Param]):
 
     def values(self, u: torch.Tensor) -> dict[str, torch.Tensor]:
         """Physical values of a vector (..., n) in [0, 1]; each value has shape (...)."""
-        return {
-            name: param.physical(u[..., i]) for i, (name, param) in enumerate(self._params.items())
-        }
+        return {name: param.physical(u[..., i]) for i, (name, param) in enumerate(self._params.items())}
 
     def vector(self, values: Mapping[str, float | torch.Tensor]) -> torch.Tensor:
         """Positions (..., n) in [0, 1] of physical values; missing names rest at their default."""
@@ -140,9 +138,7 @@ class Space(Mapping[str, Param]):
 
     def clip(self, values: Mapping[str, float]) -> dict[str, float]:
         """The same values, each brought to the nearest end of its range if it lies outside."""
-        return {
-            name: min(max(value, self[name].low), self[name].high) for name, value in values.items()
-        }
+        return {name: min(max(value, self[name].low), self[name].high) for name, value in values.items()}
 
     def parse(self, text: str) -> tuple[str, float]:
         """`"eq.low_shelf_gain_db=1.5"` as a checked (name, value)."""

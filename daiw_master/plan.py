@@ -86,7 +86,9 @@ def parse_strength(text: str) -> dict[str, float]:
         group, _, raw = part.partition("=")
         group = group.strip()
         if group not in STRENGTH_GROUPS:
-            raise UnknownNameError("strength group", group, STRENGTH_GROUPS, f"({', '.join(STRENGTH_GROUPS)})")
+            raise UnknownNameError(
+                "strength group", group, STRENGTH_GROUPS, f"({', '.join(STRENGTH_GROUPS)})"
+            )
         try:
             factor = float(raw)
         except ValueError:

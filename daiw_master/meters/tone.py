@@ -122,7 +122,8 @@ def band_levels(seen: Spectrum) -> torch.Tensor:
     """
     mid, side = seen.gated()
     level = _relative_db(band_energies(mid + side, BAND_EDGES_HZ))
-    return level - level.clamp_min(_LEAST_IN_MEAN_DB).mean(-1, keepdim=True)
+    least = level.detach().amax(-1, keepdim=True).clamp_max(_LEAST_IN_MEAN_DB)  # silence: all alike
+    return level - torch.maximum(level, least).mean(-1, keepdim=True)
 
 
 def centroid_hz(seen: Spectrum) -> torch.Tensor:

@@ -43,9 +43,7 @@ class Ask:
         return FIELDS[self.field].error(self.wanted, heard)
 
 
-def ask_of(
-    plan: Plan, neutral: Mapping[str, float], duration_s: float = math.inf
-) -> dict[str, Ask]:
+def ask_of(plan: Plan, neutral: Mapping[str, float], duration_s: float = math.inf) -> dict[str, Ask]:
     """Every heard field as an ask: the plan's shift on the song's neutral, or the user's own value.
 
     A field nobody shifts is asked to stay: that too is a promise. A few seconds have no range.

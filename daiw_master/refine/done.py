@@ -50,7 +50,10 @@ def done_asks(plan: Plan, is_midi: bool, has_send: bool) -> dict[str, DoneAsk]:
     if is_midi:
         wet_db, wet_why = wet + (shift_wet.by if shift_wet else 0.0), "a small room for a dry render"
     else:
-        wet_db, wet_why = _wet_from_nothing(wet, shift_wet.by if shift_wet else 0.0), "a finished file keeps its own"
+        wet_db, wet_why = (
+            _wet_from_nothing(wet, shift_wet.by if shift_wet else 0.0),
+            "a finished file keeps its own",
+        )
     asks["reverb_wet_db"] = _limited(
         "reverb_wet_db", wet_db, shift_wet.why if shift_wet else wet_why,
         plan, "reverb_send_wet_db" if has_send else "reverb_bus_wet_db",
@@ -96,7 +99,9 @@ def _limited(name: str, wanted: float, why: str, plan: Plan, limit_name: str) ->
     return DoneAsk(name, kept, why, cut)
 
 
-def set_room(bench: Bench, plan: Plan, settings: dict[str, float], asks: Mapping[str, DoneAsk]) -> dict[str, float]:
+def set_room(
+    bench: Bench, plan: Plan, settings: dict[str, float], asks: Mapping[str, DoneAsk]
+) -> dict[str, float]:
     """The room as asked: decay and level set, then the level corrected by what was measured."""
     place = _place(bench, "reverb")
     if place is None:
@@ -117,7 +122,9 @@ def set_room(bench: Bench, plan: Plan, settings: dict[str, float], asks: Mapping
     return knobs
 
 
-def set_drive(bench: Bench, plan: Plan, settings: dict[str, float], asks: Mapping[str, DoneAsk]) -> dict[str, float]:
+def set_drive(
+    bench: Bench, plan: Plan, settings: dict[str, float], asks: Mapping[str, DoneAsk]
+) -> dict[str, float]:
     """The exciter's level, corrected twice by the residual it really leaves."""
     place = _place(bench, "exciter")
     wanted = asks["drive_db"].wanted

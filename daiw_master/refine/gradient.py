@@ -37,9 +37,7 @@ def refine_by_gradient(
     with torch.no_grad():
         still = _fields(run_chain(bench._rest, windows, rate, made.take.settings), windows, rate)
     # What the windows must still move is what the song still misses.
-    goal = {
-        name: still[name] + made.asks[name].wanted - made.take.heard[name] for name in fields
-    }
+    goal = {name: still[name] + made.asks[name].wanted - made.take.heard[name] for name in fields}
     start = torch.tensor([made.take.settings[a.knob] for a in actuators])
     typical = torch.tensor([a.typical for a in actuators])
     low, high = (torch.tensor(side) for side in zip(*(a.limits(made.plan) for a in actuators), strict=True))
@@ -47,13 +45,17 @@ def refine_by_gradient(
     optimiser = torch.optim.Adam([move], lr=LEARNING_RATE)
 
     def knobs() -> torch.Tensor:
-        return torch.minimum(torch.maximum(start + move * typical, torch.minimum(low, start)), torch.maximum(high, start))
+        return torch.minimum(
+            torch.maximum(start + move * typical, torch.minimum(low, start)), torch.maximum(high, start)
+        )
 
     with torch.enable_grad():
         for step in range(STEPS):
             progress(f"refining {step + 1}/{STEPS}")
             values = {a.knob: value for a, value in zip(actuators, knobs(), strict=True)}
-            got = _fields(run_chain(bench._rest, windows, rate, {**made.take.settings, **values}), windows, rate)
+            got = _fields(
+                run_chain(bench._rest, windows, rate, {**made.take.settings, **values}), windows, rate
+            )
             loss = sum(((got[name] - goal[name]) / FIELDS[name].tolerance).square() for name in fields)
             optimiser.zero_grad()
             loss.backward()

@@ -88,7 +88,8 @@ def _listen(bench, windows, candidates, limiter_gain_db, ceiling_dbtp) -> dict[s
         limited = EFFECTS["limiter"](shaped * gain, rate, ceiling_dbtp=ceiling_dbtp)
         values = heard(limited, rate)
     named = {
-        name: value.reshape(len(candidates), count).mean(1).double().cpu().numpy() for name, value in values.items()
+        name: value.reshape(len(candidates), count).mean(1).double().cpu().numpy()
+        for name, value in values.items()
     }
     named[RANGE] = (loudness[:, -1] - loudness[:, 0]).double().cpu().numpy()
     return named

@@ -48,12 +48,12 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) 
 
     Uses the plan's pinned knobs, none of its shifts.
     """
-    bare = replace(
-        plan, name="neutral", shifts={}, wanted={}, character={}, delivery=plan.neutral_delivery
-    )
+    bare = replace(plan, name="neutral", shifts={}, wanted={}, character={}, delivery=plan.neutral_delivery)
     progress("neutral: the room")
     settings = _resting(bench, bare)
-    settings = set_room(bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None))
+    settings = set_room(
+        bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None)
+    )
     progress("neutral: take 1")
     take = _inside_stereo_limits(bench, bare, _take(bench, bare, settings))
     if not bench.song.is_midi:

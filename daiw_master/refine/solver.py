@@ -193,14 +193,18 @@ def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[
     """Asks no allowed setting can reach are cut before they are asked, and say so."""
     generous = plan.relaxing(house.limits())
     errors = _errors(asks, take)
-    left = errors + jacobian @ _step(jacobian, errors, actuators, generous, knobs, origin, np.ones(len(errors)))
+    left = errors + jacobian @ _step(
+        jacobian, errors, actuators, generous, knobs, origin, np.ones(len(errors))
+    )
     cut = {}
     for rest, (name, ask) in zip(left, asks.items(), strict=True):
         towards = rest * ask.by < 0  # what is left lies on the far side of the ask
-        if ask.claimed and towards and abs(rest) > 1.0:
+        if ask.claimed and towards and abs(rest) > 1.0 and name not in plan.wanted:
             by = ask.by + rest * FIELDS[name].tolerance
             by = by if by * ask.by > 0 else 0.0
-            why = f"wanted {ask.by:+.1f} {FIELDS[name].unit}, this song gives {by:+.1f} inside the house limits"
+            why = (
+                f"wanted {ask.by:+.1f} {FIELDS[name].unit}, this song gives {by:+.1f} inside the house limits"
+            )
             ask = replace(ask, wanted=ask.wanted + by - ask.by, by=by, cut=ask.cut or why)
         cut[name] = ask
     return cut

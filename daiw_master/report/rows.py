@@ -16,7 +16,9 @@ from daiw_master.targets import FIELDS
 KEPT_TOLERANCES = 2.0
 
 
-def target_rows(master: Master, bench: Bench, before: Mapping[str, float], final: Mapping[str, float]) -> list[TargetRow]:
+def target_rows(
+    master: Master, bench: Bench, before: Mapping[str, float], final: Mapping[str, float]
+) -> list[TargetRow]:
     """Delivery, heard and done targets, each with a verdict.
 
     `before` are the material's own measures, `final` those of the written samples.
@@ -80,7 +82,17 @@ def _heard_rows(master: Master, before, final) -> list[TargetRow]:
         if verdict in ("missed", "drifted"):
             why = f"{why}; {_reason(master)}" if why else _reason(master)
         rows.append(
-            _row(name, ask.wanted, before, master.neutral_heard[name], final[name], verdict, why, ask.by, ask.cut)
+            _row(
+                name,
+                ask.wanted,
+                before,
+                master.neutral_heard[name],
+                final[name],
+                verdict,
+                why,
+                ask.by,
+                ask.cut,
+            )
         )
     return rows
 
@@ -89,7 +101,9 @@ def _reason(master: Master) -> str:
     """Why a target was missed, in terms of what stood in the way."""
     names = sorted(set(master.at_limit.values()))
     if names:
-        return "the house limit on " + ", ".join(limits()[name].about for name in names) + " stands in the way"
+        return (
+            "the house limit on " + ", ".join(limits()[name].about for name in names) + " stands in the way"
+        )
     return "the targets pull against each other on this song; this is the best joint compromise"
 
 
@@ -108,7 +122,9 @@ def _done_rows(master: Master, bench: Bench) -> list[TargetRow]:
             continue  # no reverb, no time
         after = measured[name]
         off = abs(field.error(ask.wanted, after))
-        rows.append(_row(name, ask.wanted, None, None, after, "met" if off <= 1.0 else "missed", ask.why, cut=ask.cut))
+        rows.append(
+            _row(name, ask.wanted, None, None, after, "met" if off <= 1.0 else "missed", ask.why, cut=ask.cut)
+        )
     reduction = next((g.measured for g in master.guards if g.name == "compressor_mean_db"), 0.0)
     rows.append(_row("gain_reduction_db", None, None, None, reduction, "kept", "what the compressor needed"))
     return rows
@@ -144,6 +160,4 @@ def setting_rows(master: Master, bench: Bench, neutral: Mapping[str, float]) -> 
 
 
 def step_rows(master: Master) -> list[StepRow]:
-    return [
-        StepRow(step=e.step, target=e.target, wanted=e.wanted, old=e.old, new=e.new) for e in master.log
-    ]
+    return [StepRow(step=e.step, target=e.target, wanted=e.wanted, old=e.old, new=e.new) for e in master.log]

@@ -19,6 +19,7 @@ _WIDTH_WORDS = {
     "width_mid_db": "mids",
     "width_high_db": "highs",
 }
+_WIDTH_NAMES = {name: f"width of the {words}" for name, words in _WIDTH_WORDS.items()}
 _DYNAMICS_WORDS = {"loudness_range_lu": "range", "crest_db": "crest", "onset_db": "attacks"}
 
 
@@ -28,7 +29,9 @@ def summary(report: Report) -> list[str]:
     lines = [f"{report.source} · {report.emotion} · {minutes}:{seconds:02d} at {report.rate / 1000:g} kHz"]
     if not report.chain:
         heard = report.shown
-        lines.append(f"{'loudness':<10} {heard['loudness_lufs']:.1f} LUFS, peak {heard['true_peak_dbtp']:.2f} dBTP")
+        lines.append(
+            f"{'loudness':<10} {heard['loudness_lufs']:.1f} LUFS, peak {heard['true_peak_dbtp']:.2f} dBTP"
+        )
         return [*lines, f"{'bypassed':<10} the input as it came"]
     loudness, peak = report.row("loudness_lufs"), report.row("true_peak_dbtp")
     lines.append(
@@ -40,13 +43,21 @@ def summary(report: Report) -> list[str]:
         if line:
             lines.append(f"{title:<10} {line}")
     lines.append(f"{'space':<10} {_space(report)}")
-    undone = [row.cut for row in report.targets if row.cut]
-    undone += [f"{row.target} wanted {row.asked:.1f}, got {row.after:.1f} {row.unit}" for row in report.missed[:3]]
+    undone = [f"{_name(row)}: {row.cut}" for row in report.targets if row.cut]
+    undone += [
+        f"{_name(row)}: wanted {row.asked:.1f}, got {row.after:.1f} {row.unit}" for row in report.missed
+    ]
     if undone:
         lines.append(f"{'not done':<10} {'; '.join(undone[:3])}{_more(undone)}")
     broken = [f"{g.about} {g.measured:.1f} {g.unit} (limit {g.hard:g})" for g in report.guards if not g.holds]
-    lines.append(f"{'limits':<10} {'BROKEN: ' + '; '.join(broken) if broken else 'all held'}{_relaxed(report)}")
+    lines.append(
+        f"{'limits':<10} {'BROKEN: ' + '; '.join(broken) if broken else 'all held'}{_relaxed(report)}"
+    )
     return lines
+
+
+def _name(row: TargetRow) -> str:
+    return {**_BAND_WORDS, **_WIDTH_NAMES, **_DYNAMICS_WORDS}.get(row.target, row.target)
 
 
 def _tail(why: str) -> str:

@@ -17,7 +17,7 @@ from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness, loudness_range, momentary, short_term
 from daiw_master.meters.traces import scan
 from daiw_master.meters.weighting import k_coefficients, k_weighted_blocks
-from tests.measure.ebu import RATE, five_channels, tone
+from tests.meters.ebu import RATE, five_channels, tone
 from tests.signals import impulse, music, noise, sine
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "audio"

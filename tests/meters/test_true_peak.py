@@ -13,7 +13,7 @@ import torch
 
 from daiw_master.errors import OutOfRangeError
 from daiw_master.meters.true_peak import sample_peak, true_peak
-from tests.measure.ebu import RATE, faded_sine, one_loud_period
+from tests.meters.ebu import RATE, faded_sine, one_loud_period
 from tests.signals import impulse, music, noise, sine
 
 
