@@ -56,7 +56,7 @@ def judge(path: Path) -> dict:
     return {
         "pyloudnorm": None if short else float(pyloudnorm.Meter(rate).integrated_loudness(samples)),
         "ffmpeg": None if short else ffmpeg_loudness(path),
-        "true_peak": float(np.max(true_peak_dbtp(samples.T, rate))),
+        "true_peak": float(np.max(true_peak_dbtp(samples.T))),
         "finite": bool(np.isfinite(samples).all()),
         "clipped": int((np.abs(samples) >= 1.0 - 2.0**-23).sum()),
         "seconds": len(samples) / rate,

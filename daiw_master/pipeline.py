@@ -210,6 +210,8 @@ def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, fl
     targets, settings = {}, {}
     for text in texts:
         name = text.partition("=")[0].strip()
+        if name == "gain_reduction_db":
+            raise InputError("gain_reduction_db is only measured; turn dynamics.ratio or dynamics.threshold_db")
         if name in SPACE:
             key, value = SPACE.parse(text)
             targets[key] = value

@@ -12,8 +12,10 @@ from daiw_master.targets import BANDS, FIELDS, HEARD, WIDTHS
 
 #: Below this a width field says "mono": there is no side to widen.
 MONO_WIDTH_DB = -45.0
-#: A band this far under the mean is empty: neither heard nor to be fought over. Full weight above.
-EMPTY_DB, HEARD_DB = -45.0, -30.0
+#: A band with less than this share of the sound (dB) holds nothing: piano has no air to soften.
+EMPTY_SHARE_DB = -62.0
+#: What its error counts for in the solver, so that it is not fought over.
+EMPTY_WEIGHT = 0.1
 #: Loudness range is the spread of 3 s windows: below this there are too few of them.
 SHORTEST_RANGE_S = 10.0
 #: Loudness range does not fall below what steady music already has.
@@ -43,10 +45,16 @@ class Ask:
         return FIELDS[self.field].error(self.wanted, heard)
 
 
-def ask_of(plan: Plan, neutral: Mapping[str, float], duration_s: float = math.inf) -> dict[str, Ask]:
+def ask_of(
+    plan: Plan,
+    neutral: Mapping[str, float],
+    duration_s: float = math.inf,
+    side_room_db: float = math.inf,
+) -> dict[str, Ask]:
     """Every heard field as an ask: the plan's shift on the song's neutral, or the user's own value.
 
-    A field nobody shifts is asked to stay: that too is a promise. A few seconds have no range.
+    A field nobody shifts is asked to stay: that too is a promise. A few seconds have no range;
+    `side_room_db` is how far the side may still rise before a stereo limit is met.
     """
     asks = {}
     for name in HEARD:
@@ -57,25 +65,32 @@ def ask_of(plan: Plan, neutral: Mapping[str, float], duration_s: float = math.in
             asks[name] = Ask(name, plan.wanted[name], by, "you set it")
             continue
         shift = plan.shifts.get(name)
-        by, cut = (0.0, "") if shift is None else _possible(name, shift.by, neutral)
+        by, cut = (0.0, "") if shift is None else _possible(name, shift.by, neutral, side_room_db)
         why = shift.why if shift else ""
-        asks[name] = Ask(name, neutral[name] + by, by, why, cut, _weight(name, neutral[name]))
+        weight = EMPTY_WEIGHT if is_empty(name, neutral) else 1.0
+        asks[name] = Ask(name, neutral[name] + by, by, why, cut, weight)
     return _centred(asks, plan)
 
 
-def _weight(name: str, here: float) -> float:
-    """How much a field's error counts: an empty band hardly does."""
+def is_empty(name: str, heard: Mapping[str, float]) -> bool:
+    """Whether a band holds next to nothing of the sound."""
     if name not in BANDS:
-        return 1.0
-    return min(1.0, max(0.1, (here - EMPTY_DB) / (HEARD_DB - EMPTY_DB)))
+        return False
+    whole = 10 * math.log10(sum(10 ** (heard[band] / 10) for band in BANDS))
+    return heard[name] - whole < EMPTY_SHARE_DB
 
 
-def _possible(name: str, by: float, neutral: Mapping[str, float]) -> tuple[float, str]:
+def _possible(name: str, by: float, neutral: Mapping[str, float], side_room_db: float) -> tuple[float, str]:
     """The part of a shift this song has room for, and one line on what was cut."""
     unit = FIELDS[name].unit
     here = neutral[name]
     if name in WIDTHS and here < MONO_WIDTH_DB:
         return 0.0, "the song is mono here: no side to move" if by else ""
+    if is_empty(name, neutral):
+        return 0.0, f"wanted {by:+.1f} {unit}: nothing sounds there" if by else ""
+    if name in WIDTHS and by > max(0.0, side_room_db):
+        kept = max(0.0, side_room_db)
+        return kept, f"wanted {by:+.1f} {unit}: the song is as wide as a master may be, {kept:+.1f} asked"
     if name == "loudness_range_lu" and by < 0:
         most = RANGE_SHARE * max(0.0, here - RANGE_FLOOR_LU)
         if -by > most:

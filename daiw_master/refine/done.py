@@ -7,7 +7,7 @@ are measured where they happen: between a stage's input and its output.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -26,6 +26,9 @@ from daiw_master.units import db_from_gain, gain_from_db
 NONE_DB = -60.0
 #: Less drive than this is inaudible and cannot be told from a filter's rounding: none is added.
 LEAST_DRIVE_DB = -48.0
+#: Harmonics stay this far under the band they are made from, whatever the drive asks: beyond it the
+#: band is replaced, not coloured.
+MOST_MIX_DB = -12.0
 #: Where a reverberation time is read.
 MID_BAND_HZ = (500.0, 2000.0)
 
@@ -65,7 +68,8 @@ def done_asks(plan: Plan, is_midi: bool, has_send: bool) -> dict[str, DoneAsk]:
     )  # fmt: skip
     drive_db = NONE_DB + (shift_drive.by if shift_drive else 0.0)
     asks["drive_db"] = _limited(
-        "drive_db", drive_db if drive_db >= LEAST_DRIVE_DB else NONE_DB, shift_drive.why if shift_drive else "none asked",
+        "drive_db", drive_db if drive_db >= LEAST_DRIVE_DB else NONE_DB,
+        shift_drive.why if shift_drive else "none asked",
         plan, "exciter_db",
     )  # fmt: skip
     for name in asks:
@@ -124,18 +128,26 @@ def set_room(
 
 def set_drive(
     bench: Bench, plan: Plan, settings: dict[str, float], asks: Mapping[str, DoneAsk]
-) -> dict[str, float]:
-    """The exciter's level, corrected twice by the residual it really leaves."""
+) -> tuple[dict[str, float], dict[str, DoneAsk]]:
+    """The exciter's level, corrected twice by the residual it really leaves, and the asks as they stand.
+
+    Where a song has next to nothing up there to drive, the drive is what its own harmonics bear.
+    """
     place = _place(bench, "exciter")
-    wanted = asks["drive_db"].wanted
-    if place is None or f"{place}.mix_db" in plan.settings:
-        return settings
-    knobs = {**settings, f"{place}.mix_db": _held(bench, f"{place}.mix_db", wanted)}
-    if wanted > NONE_DB:
-        for _ in range(2):
-            off = wanted - measured_drive_db(bench, knobs)
-            knobs[f"{place}.mix_db"] = _held(bench, f"{place}.mix_db", knobs[f"{place}.mix_db"] + off)
-    return knobs
+    ask = asks["drive_db"]
+    if place is None or f"{place}.mix_db" in plan.settings or ask.wanted <= NONE_DB:
+        return settings, dict(asks)
+    knob = f"{place}.mix_db"
+    most = bench.space[knob].high if "drive_db" in plan.wanted else MOST_MIX_DB
+    knobs = {**settings, knob: min(ask.wanted, most)}
+    for _ in range(2):
+        off = ask.wanted - measured_drive_db(bench, knobs)
+        knobs[knob] = min(_held(bench, knob, knobs[knob] + off), most)
+    got = measured_drive_db(bench, knobs) if knobs[knob] == most else ask.wanted
+    if got < ask.wanted - FIELDS["drive_db"].tolerance and "drive_db" not in plan.wanted:
+        why = f"wanted {ask.wanted:.0f} dB of drive: there is little to drive in this song, {got:.0f} dB given"
+        ask = replace(ask, wanted=got, cut=why)
+    return knobs, {**asks, "drive_db": ask}
 
 
 def measured_wet_db(bench: Bench, settings: Mapping[str, float]) -> float:

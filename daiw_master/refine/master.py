@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from daiw_master import house
 from daiw_master.plan import Plan
-from daiw_master.refine.asks import Ask, ask_of
+from daiw_master.refine.asks import EMPTY_WEIGHT, Ask, ask_of, is_empty
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import DoneAsk, done_asks, set_drive, set_room
 from daiw_master.refine.guards import Guard, check_guards, stereo_guards
@@ -69,7 +70,7 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) 
 def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = lambda _: None) -> Master:
     """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
     done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
-    asks = ask_of(plan, neutral.heard, bench.song.duration_s)
+    asks = ask_of(plan, neutral.heard, bench.song.duration_s, _side_room_db(bench, neutral))
     if plan.is_neutral:
         take, log, at_limit = neutral, [], {}
     else:
@@ -80,7 +81,7 @@ def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = la
         }
         settings = {**neutral.settings, **character, **plan.settings}
         settings = set_room(bench, plan, settings, done)
-        settings = set_drive(bench, plan, settings, done)
+        settings, done = set_drive(bench, plan, settings, done)
         solution = solve(bench, plan, settings, asks, progress=progress)
         take, asks, plan = solution.take, solution.asks, solution.plan
         log, at_limit = solution.log, solution.at_limit
@@ -121,6 +122,19 @@ def _inside_stereo_limits(bench: Bench, plan: Plan, take: Take) -> Take:
     return take
 
 
+def _side_room_db(bench: Bench, take: Take) -> float:
+    """How far the side may rise before it, or what is lost in mono, meets its limit."""
+    found = stereo_guards(take.samples, bench.song.rate)
+    if not found:
+        return math.inf
+    limits = house.limits()
+    # A decibel more side is about half a unit more lost in mono.
+    return min(
+        limits["side_to_mid_db"].hard - found["side_to_mid_db"],
+        2.0 * (limits["fold_down_loss_lu"].hard - found["fold_down_loss_lu"]),
+    )
+
+
 def _narrowed(bench: Bench, plan: Plan, take: Take) -> dict[str, float]:
     """Settings with less side, by what the finished sound has too much of it."""
     found, settings = stereo_guards(take.samples, bench.song.rate), dict(take.settings)
@@ -158,9 +172,11 @@ def _tone_asks(heard: Mapping[str, float]) -> dict[str, Ask]:
     asks = {}
     for name, value in heard.items():
         by = 0.0
-        if name in BANDS:
+        if name in BANDS and not is_empty(name, heard):
             low, high = house.envelope()[name]
             by = max(-most, min(most, share * (min(max(value, low), high) - value)))
             by = by if abs(by) > 0.25 else 0.0
-        asks[name] = Ask(name, value + by, by, "towards where finished music lies" if by else "")
+        why = "towards where finished music lies" if by else ""
+        weight = EMPTY_WEIGHT if is_empty(name, heard) else 1.0
+        asks[name] = Ask(name, value + by, by, why, weight=weight)
     return asks

@@ -12,6 +12,12 @@ from daiw_master.refine.master import Master
 from daiw_master.report.model import GuardRow, SettingRow, StepRow, TargetRow
 from daiw_master.targets import FIELDS
 
+#: The knob behind each stage target: who turns it himself asks for nothing.
+_DONE_KNOBS = {
+    "reverb_wet_db": "reverb.wet_db",
+    "reverb_decay_s": "reverb.decay_s",
+    "drive_db": "exciter.mix_db",
+}
 #: A target asked to stay, or only to lean (less than two tolerances), may drift this many tolerances and still be "kept".
 KEPT_TOLERANCES = 2.0
 
@@ -117,14 +123,16 @@ def _done_rows(master: Master, bench: Bench) -> list[TargetRow]:
     }
     rows = []
     for name, ask in master.done.items():
-        field = FIELDS[name]
-        if name == "reverb_decay_s" and wet <= -60:
-            continue  # no reverb, no time
+        field, knob = FIELDS[name], _DONE_KNOBS[name]
+        if knob not in settings or (name == "reverb_decay_s" and wet <= -60):
+            continue  # no such effect in this chain; no reverb, no time
         after = measured[name]
+        if knob in master.plan.settings:
+            rows.append(_row(name, None, None, None, after, "kept", f"you set {knob}"))
+            continue
         off = abs(field.error(ask.wanted, after))
-        rows.append(
-            _row(name, ask.wanted, None, None, after, "met" if off <= 1.0 else "missed", ask.why, cut=ask.cut)
-        )
+        verdict = "met" if off <= 1.0 else "missed"
+        rows.append(_row(name, ask.wanted, None, None, after, verdict, ask.why, cut=ask.cut))
     reduction = next((g.measured for g in master.guards if g.name == "compressor_mean_db"), 0.0)
     rows.append(_row("gain_reduction_db", None, None, None, reduction, "kept", "what the compressor needed"))
     return rows

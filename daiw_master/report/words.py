@@ -84,8 +84,8 @@ def _moves(report: Report, words: dict[str, str]) -> str:
 
 
 def _space(report: Report) -> str:
-    wet = report.row("reverb_wet_db")
-    if wet.after <= -60:
+    rows = {row.target: row for row in report.targets}
+    if "reverb_decay_s" not in rows:
         return "none added"
-    decay = report.row("reverb_decay_s")
+    wet, decay = rows["reverb_wet_db"], rows["reverb_decay_s"]
     return f"{decay.after:.1f} s at {wet.after:.0f} dB: {wet.why}"

@@ -40,7 +40,7 @@ WEAKEST = 1e-4
 #: A sample depends on hops this far away: through the envelope, the fit, and the lines they are drawn with.
 HOPS_REACH = ENVELOPE_HOPS + LEVEL_HOPS // 2 + 4
 #: Samples made at a time, and of those, samples at four times the rate at a time.
-PART, BLOCK = 2**17, 2**13
+PART, BLOCK = 2**16, 2**13
 
 
 def _high_pass(cutoff_hz: torch.Tensor, rate: int) -> torch.Tensor:

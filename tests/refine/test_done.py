@@ -110,14 +110,14 @@ def test_pinned_room_knobs_stay_pinned():
 def test_drive_is_what_the_exciter_really_leaves(drive_db):
     desk = room_bench()
     plan = plan_of(targets={"drive_db": drive_db})
-    settings = set_drive(desk, plan, desk.space.defaults(), done_asks(plan, True, False))
+    settings, _ = set_drive(desk, plan, desk.space.defaults(), done_asks(plan, True, False))
     with torch.no_grad():
         assert measured_drive_db(desk, settings) == pytest.approx(drive_db, abs=1.0)
 
 
 def test_no_drive_asked_is_no_drive():
     desk = room_bench()
-    settings = set_drive(desk, plan_of(), desk.space.defaults(), done_asks(plan_of(), True, False))
+    settings, _ = set_drive(desk, plan_of(), desk.space.defaults(), done_asks(plan_of(), True, False))
     assert settings["exciter.mix_db"] == NONE_DB
     assert measured_drive_db(desk, settings) == NONE_DB
     assert measured_wet_db(desk, desk.space.defaults()) == NONE_DB
@@ -128,7 +128,7 @@ def test_a_chain_without_a_room_or_exciter_is_left_alone():
     plan = plan_of(targets={"reverb_wet_db": -12.0, "drive_db": -30.0})
     asks = done_asks(plan, True, False)
     settings = desk.space.defaults()
-    assert set_room(desk, plan, settings, asks) == settings == set_drive(desk, plan, settings, asks)
+    assert set_room(desk, plan, settings, asks) == settings == set_drive(desk, plan, settings, asks)[0]
     assert measured_wet_db(desk, settings) == NONE_DB == measured_drive_db(desk, settings)
 
 
