@@ -19,8 +19,9 @@ from daiw_master.meters.weighting import k_power_at
 from daiw_master.targets import BAND_EDGES_HZ, WIDTH_EDGES_HZ
 
 _FRAMES = 16  # at a time: they stay in cache
-#: A band that holds less than this share of the whole is empty; it reads -70 dB, not the dither.
-_EMPTY = 1e-7
+#: A band that holds less than this share of the whole is empty; it reads -55 dB: masked by the
+#: rest, nobody hears whether it is there.
+_EMPTY = 10**-5.5
 
 
 def _fine_edges() -> np.ndarray:
@@ -104,7 +105,7 @@ def band_energies(energy: torch.Tensor, edges: dict[str, tuple[float, float]]) -
 
 
 def _relative_db(energy: torch.Tensor) -> torch.Tensor:
-    """dB against the total over the last axis; empty entries read -70, silence reads evenly so."""
+    """dB against the total over the last axis; empty entries read -55, silence reads evenly so."""
     total = energy.sum(-1, keepdim=True).clamp_min(torch.finfo(energy.dtype).tiny)
     return 10 * torch.log10((energy / total).clamp_min(_EMPTY))
 

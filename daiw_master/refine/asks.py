@@ -13,7 +13,7 @@ from daiw_master.targets import BANDS, FIELDS, HEARD, WIDTHS
 #: Below this a width field says "mono": there is no side to widen.
 MONO_WIDTH_DB = -45.0
 #: A band with less than this share of the sound (dB) holds nothing: piano has no air to soften.
-EMPTY_SHARE_DB = -62.0
+EMPTY_SHARE_DB = -52.0
 #: What its error counts for in the solver, so that it is not fought over.
 EMPTY_WEIGHT = 0.1
 #: Loudness range is the spread of 3 s windows: below this there are too few of them.

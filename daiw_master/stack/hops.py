@@ -24,8 +24,9 @@ def smoothed(values: torch.Tensor, hops: int) -> torch.Tensor:
 
 def drawn(values: torch.Tensor, hop: int) -> torch.Tensor:
     """Straight lines between the middles of the hops: (..., hops) -> (..., hops * hop); the ends are held."""
-    around = torch.cat([values[..., :1], values, values[..., -1:]], dim=-1)
-    # Each sample is a mixture of its own hop and the one before (first half) or after (second half).
-    offset = (torch.arange(hop, dtype=values.dtype, device=values.device) + 0.5) / hop - 0.5
-    mixture = torch.stack([(-offset).clamp_min(0.0), 1 - offset.abs(), offset.clamp_min(0.0)])
-    return (around.unfold(-1, 3, 1) @ mixture).flatten(-2)
+    points = torch.cat([values[..., :1], values, values[..., -1:]], dim=-1).unsqueeze(-1)
+    # An even hop's middle lies between two samples, an odd one's on a sample.
+    ramp = (torch.arange(hop, dtype=values.dtype, device=values.device) + (0.0 if hop % 2 else 0.5)) / hop
+    lines = points.diff(dim=-2) * ramp + points[..., :-1, :]
+    start = hop - hop // 2  # the first line begins half a hop before the first sample
+    return lines.flatten(-2)[..., start : start + values.shape[-1] * hop]

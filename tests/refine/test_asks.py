@@ -47,12 +47,20 @@ def test_bands_are_read_against_their_mean_so_asks_sum_to_nought(dark_db):
 
 
 def test_a_song_without_highs_has_no_highs_to_soften():
-    dark = {**MIDDLE, "band_air_db": house.envelope()["band_air_db"][0] - 6}
-    ask = ask_of(plan(band_air_db=-2.0), dark)["band_air_db"]
+    name = "band_brilliance_db"
+    dark = {**MIDDLE, name: house.envelope()[name][0] - 6}
+    ask = ask_of(plan(**{name: -2.0}), dark)[name]
     assert ask.by == pytest.approx(0, abs=1e-9)
-    assert "-2.0 dB" in ask.cut and f"{dark['band_air_db']:.1f}" in ask.cut
+    assert "-2.0 dB" in ask.cut and f"{dark[name]:.1f}" in ask.cut
     # the other way there is all the room in the world
-    assert not ask_of(plan(band_air_db=2.0), dark)["band_air_db"].cut
+    assert not ask_of(plan(**{name: 2.0}), dark)[name].cut
+
+
+def test_an_empty_band_is_neither_moved_nor_fought_over():
+    asks = ask_of(plan(band_air_db=2.0), {**MIDDLE, "band_air_db": -60.0})
+    assert asks["band_air_db"].by == pytest.approx(0, abs=1e-9)
+    assert "nothing sounds there" in asks["band_air_db"].cut
+    assert asks["band_air_db"].weight < asks["band_mid_db"].weight == 1.0
 
 
 def test_the_cut_is_smooth_and_one_sided():
