@@ -57,10 +57,14 @@ def claimed_table(records) -> None:
         got, ask = np.array(pairs).T
         sign, size = (got * ask > 0), (np.abs(got - ask) <= 0.5 * np.abs(ask))
         signs, sizes, total = signs + sign.sum(), sizes + size.sum(), total + len(got)
-        print(f"| {emotion} | {target} | {len(got)} | {np.median(ask):+.2f} | {np.median(got):+.2f} | "
-              f"{sign.sum()}/{len(got)} | {size.mean():.0%} |")
-    print(f"\nall claimed: sign right {signs}/{total}, size within ±50 % {sizes / max(total, 1):.1%}; "
-          f"infeasible asks {len(infeasible)} of {asked} ({len(infeasible) / max(asked, 1):.1%})")
+        print(
+            f"| {emotion} | {target} | {len(got)} | {np.median(ask):+.2f} | {np.median(got):+.2f} | "
+            f"{sign.sum()}/{len(got)} | {size.mean():.0%} |"
+        )
+    print(
+        f"\nall claimed: sign right {signs}/{total}, size within ±50 % {sizes / max(total, 1):.1%}; "
+        f"infeasible asks {len(infeasible)} of {asked} ({len(infeasible) / max(asked, 1):.1%})"
+    )
     reasons = defaultdict(int)
     for _, emotion, target, why in infeasible:
         reasons[f"{emotion} {target}: {why.partition(':')[0].partition(',')[0][:60]}"] += 1
@@ -83,7 +87,10 @@ def zero_table(records) -> None:
     for record in records:
         for emotion in FELT:
             for row in record["emotions"][emotion]["report"]["targets"]:
-                if row["target"] in ("reverb_decay_s", "reverb_wet_db", "drive_db") and row["asked"] is not None:
+                if (
+                    row["target"] in ("reverb_decay_s", "reverb_wet_db", "drive_db")
+                    and row["asked"] is not None
+                ):
                     done[row["target"]].append(row["verdict"] == "met")
     for target, values in done.items():
         print(f"- done on the stage, {target}: {np.mean(values):.0%} of {len(values)} within tolerance")
@@ -108,7 +115,10 @@ def identify(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
 
 def identifiability(records) -> None:
     print("\n### Identifiability, loudness removed, unsteered features, leave one song out (chance 20 %)\n")
-    for key, title in (("features", "closed loop (this tool)"), ("open_loop_features", "fixed open-loop settings")):
+    for key, title in (
+        ("features", "closed loop (this tool)"),
+        ("open_loop_features", "fixed open-loop settings"),
+    ):
         x, y, groups = [], [], []
         for index, record in enumerate(records):
             base = np.array(record["emotions"]["neutral"]["features"])

@@ -106,7 +106,9 @@ def table(records: list[dict]) -> None:
             wanted, ceiling = asked["loudness_lufs"]["asked"], asked["true_peak_dbtp"]["asked"]
             met = asked["loudness_lufs"]["verdict"] == "met"
             broken = [guard["guard"] for guard in report["guards"] if not guard["holds"]]
-            errors = [abs(entry[meter] - wanted) for meter in ("pyloudnorm", "ffmpeg") if entry[meter] is not None]
+            errors = [
+                abs(entry[meter] - wanted) for meter in ("pyloudnorm", "ffmpeg") if entry[meter] is not None
+            ]
             entry["error"] = max(errors, default=0.0)
             reached += met
             bad = []
@@ -126,8 +128,10 @@ def table(records: list[dict]) -> None:
          if next(t for t in e["report"]["targets"] if t["target"] == "loudness_lufs")["verdict"] == "met"),
         default=0.0,
     )  # fmt: skip
-    print(f"{rows} masters of {len(records)} songs; loudness reached in {reached} ({reached / max(rows, 1):.0%}), "
-          f"worst error where reached {worst:.3f} LU; {len(wrong)} masters with a fault")
+    print(
+        f"{rows} masters of {len(records)} songs; loudness reached in {reached} ({reached / max(rows, 1):.0%}), "
+        f"worst error where reached {worst:.3f} LU; {len(wrong)} masters with a fault"
+    )
     print("\n".join(wrong))
 
 

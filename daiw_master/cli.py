@@ -38,7 +38,8 @@ def mastering_options(command: Callable) -> Callable:
     """The options `render` and `master` share, in the order they are asked for most."""
     for option in reversed(
         (
-            click.option("-e", "--emotion", "emotions", multiple=True, default=("neutral",), show_default=True,
+            click.option("-e", "--emotion", "emotions", multiple=True, default=("neutral",),
+                         show_default=True,
                          help="A feeling: grief, 'overwhelming grief', grief:0.7,hope:0.3. "
                               "Several (a,b,c or repeated) give several masters."),
             click.option("-o", "--output", type=click.Path(path_type=Path),
@@ -56,8 +57,8 @@ def mastering_options(command: Callable) -> Callable:
                          help="Let a house limit go to its hard value."),
             click.option("--sample-rate", "rate", type=click.Choice(["44100", "48000", "88200", "96000"]),
                          help="Sample rate of render and file, Hz."),
-            click.option("--bit-depth", type=click.Choice(["16", "24", "32f"]), default="24", show_default=True,
-                         help="16 and 24 are dithered; 32f is float."),
+            click.option("--bit-depth", type=click.Choice(["16", "24", "32f"]), default="24",
+                         show_default=True, help="16 and 24 are dithered; 32f is float."),
             click.option("--preview", is_flag=True, help="Only the loudest 20 seconds, fast."),
             click.option("--bypass", is_flag=True, help="Write the input as it came (to compare)."),
             click.option("--refine", is_flag=True, help="Go further by gradient after the solver."),
@@ -142,7 +143,7 @@ def run(
             result.picture(path.with_suffix(".png"))
     if stems is not None:
         write_stems(results[0], stems)
-    options.progress("")
+    options.progress("", 1.0)
     if given["as_json"]:
         reports = [json.loads(result.report.model_dump_json()) for result in results]
         click.echo(json.dumps(reports if len(reports) > 1 else reports[0], indent=2))
@@ -193,13 +194,15 @@ def chain_names(chain: str | None, without: tuple[str, ...]) -> list[str] | None
     return [name for name in names if name and name not in without]
 
 
-def progress_line() -> Callable[[str], None]:
-    """One line that changes while work goes on; silent when nobody watches."""
+def progress_line() -> Callable[[str, float], None]:
+    """A bar and a word for what is being done, on one line; silent when nobody watches."""
     if not sys.stderr.isatty():
-        return lambda _: None
+        return lambda what, done: None
 
-    def show(text: str) -> None:
-        click.echo(f"\r\033[K{text}", nl=False, err=True)
+    def show(what: str, done: float) -> None:
+        full = round(20 * done)
+        bar = f"[{'#' * full}{'.' * (20 - full)}] {what}" if what else ""
+        click.echo(f"\r\033[K{bar}", nl=False, err=True)
 
     return show
 

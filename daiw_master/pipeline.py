@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform as platform_module
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -16,22 +14,23 @@ from daiw_master.files import is_lossy, read_audio, write_audio, write_lossy_wit
 from daiw_master.intent import parse_emotion
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import true_peak
+from daiw_master.midi import Rendered, render_midi
 from daiw_master.plan import Plan, make_plan, parse_strength
 from daiw_master.refine.bench import DELIVERY_KNOBS, Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
 from daiw_master.refine.song import FADE_S, Song, put_on_bench, send_of
-from daiw_master.midi import Rendered, render_midi
+from daiw_master.report.build import Source, bypass_report, master_report
 from daiw_master.report.curves import curve_of
-from daiw_master.report.model import Curve, Report
-from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
+from daiw_master.report.model import Report
 from daiw_master.report.words import summary
 from daiw_master.stack import HOUSE_CHAIN, effect_named
 from daiw_master.stack.chain import chain_space, qualified
 from daiw_master.stack.effect import Effect
 from daiw_master.targets import FIELDS, SPACE
 
-Progress = Callable[[str], None]
+#: Told what is being done, and what share of it is.
+Progress = Callable[[str, float], None]
 MIDI_ENDINGS = {".mid", ".midi", ".smf", ".kar", ".rmi"}
 #: `--preview`: the loudest stretch of the song, this long.
 PREVIEW_S = 20.0
@@ -58,7 +57,7 @@ class Options:
     refine: bool = False
     seed: int = 0
     device: str = "cpu"
-    progress: Progress = field(default=lambda _: None)
+    progress: Progress = field(default=lambda what, done: None)
 
 
 @dataclass
@@ -123,9 +122,12 @@ def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> 
     """Several masters of one MIDI file; the song is rendered and finished neutrally once."""
     intents = [parse_emotion(text) for text in emotions]
     plans = [_plan(intent, options) for intent in intents]
-    options.progress("rendering")
     rendered = render_midi(
-        midi, rate=options.rate or 44100, soundfont=options.soundfont, stems=options.stems or "roles"
+        midi,
+        rate=options.rate or 44100,
+        soundfont=options.soundfont,
+        stems=options.stems or "roles",
+        progress=lambda done: options.progress("rendering", done),
     )
     mix, send = rendered.mix, send_of((stem.role, stem.audio) for stem in rendered.stems)
     if not options.stems:
@@ -134,7 +136,8 @@ def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> 
         start, stop = _loudest(mix)
         mix, send = _cut(mix, start, stop), None if send is None else _cut(send, start, stop)
     song = put_on_bench(mix, send=send, tempo_bpm=rendered.tempo_bpm, is_midi=True)
-    return _masters(Path(midi).name, mix, song, intents, plans, options, rendered)
+    source = Source(Path(midi).name, mix, options.seed, rendered)
+    return _masters(source, song, intents, plans, options, rendered)
 
 
 def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Options) -> list[Result]:
@@ -151,37 +154,32 @@ def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Op
         audio = resample(audio, options.rate)
     if options.preview:
         audio = _cut(audio, *_loudest(audio))
-    return _masters(name, audio, put_on_bench(audio), intents, plans, options, None)
+    return _masters(Source(name, audio, options.seed), put_on_bench(audio), intents, plans, options, None)
 
 
 def _masters(
-    name: str, mix: Audio, song: Song, intents, plans: list[Plan], options: Options, rendered: Rendered | None
+    source: Source, song: Song, intents, plans: list[Plan], options: Options, rendered: Rendered | None
 ) -> list[Result]:
-    before = measure_audio(mix)
+    """One neutral, then one master per feeling on top of it."""
     if options.bypass:
-        return [_bypassed(name, mix, before, intent, options, rendered) for intent in intents]
+        return [Result(source.audio, bypass_report(source, i), _stems(rendered)) for i in intents]
     placed = chain_of(options)
-    wants_room = song.is_midi or any(
-        "reverb_wet_db" in plan.shifts or "reverb_wet_db" in plan.wanted for plan in plans
-    )
-    if wants_room and any(effect.name == "reverb" for effect in placed.values()):
+    rooms = any("reverb_wet_db" in {*plan.shifts, *plan.wanted} for plan in plans)
+    if (song.is_midi or rooms) and any(effect.name == "reverb" for effect in placed.values()):
         song = song.with_tail(LONGEST_TAIL_S)
-    song = replace(
-        song, x=song.x.to(options.device), send=None if song.send is None else song.send.to(options.device)
-    )
-    bench = Bench(song, placed)
+    bench = Bench(song.to(options.device), placed)
     results = []
     with torch.no_grad():
         neutral = make_neutral(bench, plans[0], options.progress)
-        finished = mix.with_samples(neutral.samples[0, :, : mix.samples.shape[-1]].cpu())
-        curves = [curve_of("as it came", mix), curve_of("neutral", finished)]
+        finished = source.audio.with_samples(neutral.samples[0, :, : source.audio.samples.shape[-1]].cpu())
+        curves = [curve_of("as it came", source.audio), curve_of("neutral", finished)]
         for intent, plan in zip(intents, plans, strict=True):
             made = make_master(bench, plan, neutral, options.progress)
             if options.refine:
                 made = refine_by_gradient(bench, made, neutral, options.progress)
-            results.append(
-                _result(name, mix, before, intent, made, neutral, bench, options, rendered, curves)
-            )
+            audio = _finished(source.audio, made, bench)
+            report = master_report(source, intent, made, neutral, bench, audio, curves)
+            results.append(Result(audio, report, _stems(rendered)))
     return results
 
 
@@ -199,9 +197,15 @@ def _plan(intent, options: Options) -> Plan:
         if value is not None:
             targets[name] = FIELDS[name].check(value, name)
     return make_plan(
-        intent.name, intent.shift(), strength=factors,
-        character=intent.character(chain_space(chain_of(options)), max(factors.values())), platform=options.platform, targets=targets, settings=settings, relaxed=options.relaxed,
-    )  # fmt: skip
+        intent.name,
+        intent.shift(),
+        strength=factors,
+        character=intent.character(chain_space(chain_of(options)), max(factors.values())),
+        platform=options.platform,
+        targets=targets,
+        settings=settings,
+        relaxed=options.relaxed,
+    )
 
 
 def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, float], dict[str, float]]:
@@ -211,7 +215,9 @@ def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, fl
     for text in texts:
         name = text.partition("=")[0].strip()
         if name == "gain_reduction_db":
-            raise InputError("gain_reduction_db is only measured; turn dynamics.ratio or dynamics.threshold_db")
+            raise InputError(
+                "gain_reduction_db is only measured; set dynamics.ratio or dynamics.threshold_db"
+            )
         if name in SPACE:
             key, value = SPACE.parse(text)
             targets[key] = value
@@ -224,47 +230,6 @@ def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, fl
         else:
             raise UnknownNameError("target or setting", name, [*SPACE, *knobs])
     return targets, settings
-
-
-def _result(
-    name, mix, before, intent, made: Master, neutral, bench, options, rendered, curves: list[Curve]
-) -> Result:
-    audio = _finished(mix, made, bench)
-    after = measure_audio(audio)
-    final = {**after.targets}
-    report = Report(
-        source=name,
-        emotion=intent.name,
-        about="; ".join(intent.reasons),
-        intensity=intent.intensity,
-        duration_s=audio.duration_s,
-        rate=audio.rate,
-        targets=target_rows(made, bench, before.targets, final),
-        shown={**after.shown, "limiter_p99_db": float(made.take.delivered.reduction_p99_db)},
-        guards=guard_rows(made.guards),
-        settings=setting_rows(made, bench, neutral.settings),
-        chain=list(bench.placed) + ["loudness", "limiter"],
-        log=step_rows(made),
-        relaxed=sorted(made.plan.relaxed | {guard.name for guard in made.guards if guard.relaxed}),
-        notes=list(made.plan.notes) + (list(rendered.notes) if rendered else []),
-        sections=_sections(rendered),
-        curves=[*curves, curve_of("master", audio)],
-        soundfont=str(rendered.soundfont) if rendered else None,
-        seed=options.seed,
-        versions=_versions(),
-    )
-    return Result(audio, report, _stems(rendered))
-
-
-def _bypassed(name, mix, before, intent, options, rendered) -> Result:
-    """The input, measured and left alone."""
-    report = Report(
-        source=name, emotion=intent.name, about="bypassed: the input as it came", duration_s=mix.duration_s,
-        rate=mix.rate, targets=[], shown={**before.targets, **before.shown}, guards=[], settings=[], chain=[], log=[], relaxed=[],
-        notes=list(rendered.notes) if rendered else [], sections=_sections(rendered),
-        soundfont=str(rendered.soundfont) if rendered else None, seed=options.seed, versions=_versions(),
-    )  # fmt: skip
-    return Result(mix, report, _stems(rendered))
 
 
 def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
@@ -294,17 +259,6 @@ def _cut(audio: Audio, start: int, stop: int) -> Audio:
 
 def _stems(rendered: Rendered | None) -> tuple[tuple[str, Audio], ...]:
     return tuple((stem.name, stem.audio) for stem in rendered.stems) if rendered else ()
-
-
-def _sections(rendered: Rendered | None) -> list[dict]:
-    if rendered is None:
-        return []
-    return [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in rendered.sections]
-
-
-def _versions() -> dict[str, str]:
-    names = ("daiw-master", "torch", "pedalboard", "numpy", "scipy", "mido", "pyfluidsynth")
-    return {"python": platform_module.python_version(), **{name: version(name) for name in names}}
 
 
 def _true_peak(audio: Audio) -> float:

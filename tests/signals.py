@@ -7,16 +7,29 @@ import math
 import torch
 
 
-def sine(hz: float, seconds: float = 1.0, rate: int = 44100, level_db: float = 0.0, phase: float = 0.0,
-         channels: int = 2, dtype=torch.float32) -> torch.Tensor:
+def sine(
+    hz: float,
+    seconds: float = 1.0,
+    rate: int = 44100,
+    level_db: float = 0.0,
+    phase: float = 0.0,
+    channels: int = 2,
+    dtype=torch.float32,
+) -> torch.Tensor:
     """(1, channels, time) sine of a given peak level."""
     t = torch.arange(round(seconds * rate), dtype=torch.float64) / rate
     wave = 10 ** (level_db / 20) * torch.sin(2 * math.pi * hz * t + phase)
     return wave.to(dtype).expand(1, channels, -1).clone()
 
 
-def noise(seconds: float = 1.0, rate: int = 44100, level_db: float = -12.0, seed: int = 0,
-          channels: int = 2, dtype=torch.float32) -> torch.Tensor:
+def noise(
+    seconds: float = 1.0,
+    rate: int = 44100,
+    level_db: float = -12.0,
+    seed: int = 0,
+    channels: int = 2,
+    dtype=torch.float32,
+) -> torch.Tensor:
     """(1, channels, time) white noise, channels independent: every band, full width."""
     generator = torch.Generator().manual_seed(seed)
     wave = torch.randn(1, channels, round(seconds * rate), generator=generator, dtype=torch.float64)

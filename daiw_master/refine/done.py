@@ -145,7 +145,7 @@ def set_drive(
         knobs[knob] = min(_held(bench, knob, knobs[knob] + off), most)
     got = measured_drive_db(bench, knobs) if knobs[knob] == most else ask.wanted
     if got < ask.wanted - FIELDS["drive_db"].tolerance and "drive_db" not in plan.wanted:
-        why = f"wanted {ask.wanted:.0f} dB of drive: there is little to drive in this song, {got:.0f} dB given"
+        why = f"wanted {ask.wanted:.0f} dB of drive: this song has little to drive, {got:.0f} dB given"
         ask = replace(ask, wanted=got, cut=why)
     return knobs, {**asks, "drive_db": ask}
 

@@ -27,7 +27,10 @@ LEARNING_RATE = 0.04
 
 
 def refine_by_gradient(
-    bench: Bench, made: Master, neutral: Take, progress: Callable[[str], None] = lambda _: None
+    bench: Bench,
+    made: Master,
+    neutral: Take,
+    progress: Callable[[str, float], None] = lambda what, done: None,
 ) -> Master:
     """The same master, moved by gradient where that brings the song closer to its asks."""
     actuators = [a for a in free_actuators(bench.space, made.plan.settings) if a.knob != RIDE]
@@ -51,7 +54,7 @@ def refine_by_gradient(
 
     with torch.enable_grad():
         for step in range(STEPS):
-            progress(f"refining {step + 1}/{STEPS}")
+            progress(f"{made.plan.name}: refining", step / STEPS)
             values = {a.knob: value for a, value in zip(actuators, knobs(), strict=True)}
             got = _fields(
                 run_chain(bench._rest, windows, rate, {**made.take.settings, **values}), windows, rate

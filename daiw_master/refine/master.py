@@ -40,34 +40,36 @@ class Master:
         return [guard for guard in self.guards if not guard.holds]
 
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, float], None]
 
 
-def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda _: None) -> Take:
+def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda what, done: None) -> Take:
     """This song, competently finished: its room, its stereo inside the limits, tone a third of the
     way back where it lies outside the envelope (MIDI renders only), loudness and ceiling met.
 
     Uses the plan's pinned knobs, none of its shifts.
     """
     bare = replace(plan, name="neutral", shifts={}, wanted={}, character={}, delivery=plan.neutral_delivery)
-    progress("neutral: the room")
+    progress("neutral: the room", 0.0)
     settings = _resting(bench, bare)
     settings = set_room(
         bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None)
     )
-    progress("neutral: take 1")
+    progress("neutral: first take", 0.3)
     take = _inside_stereo_limits(bench, bare, _take(bench, bare, settings))
     if not bench.song.is_midi:
         return take
     asks = _tone_asks(take.heard)
     if not any(asks[band].by for band in BANDS):
         return take
-    progress("neutral: tone")
+    progress("neutral: tone", 0.6)
     solved = solve(bench, bare, take.settings, asks, first=take, progress=progress).take
     return _inside_stereo_limits(bench, bare, _take(bench, bare, solved.settings))
 
 
-def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = lambda _: None) -> Master:
+def make_master(
+    bench: Bench, plan: Plan, neutral: Take, progress: Progress = lambda what, done: None
+) -> Master:
     """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
     done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
     asks = ask_of(plan, neutral.heard, bench.song.duration_s, _side_room_db(bench, neutral))
@@ -86,7 +88,7 @@ def make_master(bench: Bench, plan: Plan, neutral: Take, progress: Progress = la
         take, asks, plan = solution.take, solution.asks, solution.plan
         log, at_limit = solution.log, solution.at_limit
     if take is not neutral:
-        progress("delivering")
+        progress(f"{plan.name}: delivering", 0.9)
         take = _inside_stereo_limits(bench, plan, _take(bench, plan, take.settings))
     guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)

@@ -69,7 +69,7 @@ def solve(
     asks: Mapping[str, Ask],
     *,
     first: Take | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str, float], None] = lambda what, done: None,
 ) -> Solution:
     """Turn the free knobs until the asks are met or nothing more can be gained.
 
@@ -83,7 +83,7 @@ def solve(
         return solution
 
     fields = list(asks)
-    progress("listening to what each knob does")
+    progress(f"{plan.name}: listening to what each knob does", 0.2)
     weights = np.array([(PROMISE_WEIGHT if ask.claimed else 1.0) * ask.weight for ask in asks.values()])
     jacobian = measure_jacobian(
         bench, take.settings, actuators, fields,
@@ -99,7 +99,7 @@ def solve(
         step = tasteful_eq(bench, plan, actuators, take, knobs, share * step)
         if np.all(np.abs(step) < 0.02 * np.array([a.typical for a in actuators])):
             break
-        progress(f"take {count + 1}")
+        progress(f"{plan.name}: take {count + 1}", 0.3 + 0.6 * count / MAX_TAKES)
         # the sum of two floats may land a rounding error beyond the range both respect
         trial = take_at(bench.space.clip({**take.settings, **_named(actuators, knobs + step)}))
         there = _errors(asks, trial)

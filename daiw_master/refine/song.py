@@ -49,6 +49,11 @@ class Song:
         """How long the music is, without the silence behind it."""
         return (self.x.shape[-1] - self.tail) / self.rate
 
+    def to(self, device: str) -> Song:
+        """The same song on another device."""
+        send = None if self.send is None else self.send.to(device)
+        return replace(self, x=self.x.to(device), send=send)
+
     def with_tail(self, decay_s: float) -> Song:
         """The same song with silence behind it, so that a reverb may ring out."""
         pad = round(decay_s * TAIL_MARGIN * self.rate)

@@ -75,15 +75,15 @@ class Report(BaseModel):
     intensity: float = 1.0
     duration_s: float
     rate: int
-    targets: list[TargetRow]
-    shown: dict[str, float]
-    guards: list[GuardRow]
-    settings: list[SettingRow]
-    chain: list[str]
-    log: list[StepRow]
-    relaxed: list[str]
-    notes: list[str]
-    sections: list[dict]
+    targets: list[TargetRow] = []
+    shown: dict[str, float] = {}
+    guards: list[GuardRow] = []
+    settings: list[SettingRow] = []
+    chain: list[str] = []
+    log: list[StepRow] = []
+    relaxed: list[str] = []
+    notes: list[str] = []
+    sections: list[dict] = []
     soundfont: str | None = None
     seed: int = 0
     versions: dict[str, str]

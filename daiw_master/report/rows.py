@@ -18,7 +18,8 @@ _DONE_KNOBS = {
     "reverb_decay_s": "reverb.decay_s",
     "drive_db": "exciter.mix_db",
 }
-#: A target asked to stay, or only to lean (less than two tolerances), may drift this many tolerances and still be "kept".
+#: A target asked to stay, or only to lean (less than two tolerances), may drift this many tolerances and
+#: is still "kept".
 KEPT_TOLERANCES = 2.0
 
 
@@ -47,7 +48,8 @@ def _delivery_rows(master: Master, before, final) -> list[TargetRow]:
             f"limiting; {loudness:.1f} LUFS is the loudest clean value"
         )
     elif take.delivered.reduction_p99_db > limits()["limiter_p99_db"].default:
-        why = f"the limiter works harder than usual: {take.delivered.reduction_p99_db:.1f} dB at its 99th percentile"
+        hard = f"{take.delivered.reduction_p99_db:.1f} dB at its 99th percentile"
+        why = f"the limiter works harder than usual: {hard}"
     return [
         _row("loudness_lufs", plan.loudness_lufs, before, None, loudness, "met" if met else "missed", why),
         _row(

@@ -80,18 +80,23 @@ class Stack(torch.nn.Module):
     ) -> torch.Tensor:
         """Run the chain. `settings` override by full name; extras (`send`) go to who takes them."""
         values = {**self.current(), **self.space.check(settings or {})}
-        return run_chain(self.placed, x, rate, values, **extras)
+        y = run_chain(self.placed, x, rate, values, **extras)
+        return x.clone() if y is x else y
 
 
 def run_chain(
     placed: Mapping[str, Effect], x: torch.Tensor, rate: int, settings: Mapping[str, Setting], **extras
 ) -> torch.Tensor:
-    """Sound through effects in order; a knob absent from `settings` rests at its default."""
+    """Sound through effects in order; a knob absent from `settings` rests at its default.
+
+    An effect wholly at its defaults is passed by; if all of them are, x itself comes back.
+    """
     for place, effect in placed.items():
         own = {
             param.name: settings[f"{place}.{param.name}"]
             for param in effect.params
             if f"{place}.{param.name}" in settings
         }
-        x = effect(x, rate, **own, **{name: extras[name] for name in effect.takes if name in extras})
+        if not effect.rests_at(own):
+            x = effect(x, rate, **own, **{name: extras[name] for name in effect.takes if name in extras})
     return x

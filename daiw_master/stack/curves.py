@@ -25,13 +25,6 @@ def column(setting: Setting, like: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(setting, dtype=like.dtype, device=like.device).reshape(-1, 1)
 
 
-def idle(setting: Setting, rest: float) -> bool:
-    """Whether a knob can be skipped: at rest for every item, and nobody asks for its gradient."""
-    if isinstance(setting, torch.Tensor):
-        return not setting.requires_grad and bool((setting == rest).all())
-    return setting == rest
-
-
 def smoothing(time_ms: Setting, control_rate: float, like: torch.Tensor) -> torch.Tensor:
     """A time as one-pole coefficients (batch or 1,) in float64: 2 s at 5.5 kHz is 0.99991."""
     time_ms = torch.as_tensor(time_ms, dtype=torch.float64, device=like.device).reshape(-1)

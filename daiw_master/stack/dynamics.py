@@ -14,10 +14,9 @@ from daiw_master.stack.curves import (
     compressor_reduction_db,
     detected_db,
     downward_reduction_db,
-    idle,
     upward_gain_db,
 )
-from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of
+from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
 from daiw_master.stack.envelope import apply_gains, control_hop, power_trace
 from daiw_master.stack.hops import averaged, drawn
 from daiw_master.stack.rider import ride_gain_db, short_term_trace
@@ -77,10 +76,10 @@ def gain_db(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor | N
     None when nothing is engaged.
     """
     knobs = {**_DEFAULTS, **settings}
-    compress = not idle(knobs["ratio"], 1)
-    down, up = not idle(knobs["expand_down_ratio"], 1), not idle(knobs["expand_up_ratio"], 1)
-    shape = not (idle(knobs["attack_db"], 0) and idle(knobs["sustain_db"], 0))
-    if x.shape[-1] == 0 or not (compress or down or up or shape or not idle(knobs["ride"], 0)):
+    compress = turned(knobs["ratio"], 1)
+    down, up = turned(knobs["expand_down_ratio"], 1), turned(knobs["expand_up_ratio"], 1)
+    shape = turned(knobs["attack_db"], 0) or turned(knobs["sustain_db"], 0)
+    if x.shape[-1] == 0 or not (compress or down or up or shape or turned(knobs["ride"], 0)):
         return None
     control_rate = rate / control_hop(rate)
     ridden, gain = _ridden(x, rate, knobs)
@@ -128,7 +127,7 @@ def gain_reduction_db(x: torch.Tensor, rate: int, **settings: Setting) -> torch.
     """
     knobs = {**_DEFAULTS, **settings}
     ridden, at_zero = _ridden(x, rate, knobs)
-    if idle(knobs["ratio"], 1):
+    if not turned(knobs["ratio"], 1):
         return torch.zeros_like(at_zero)
     control_rate = rate / control_hop(rate)
     times = (knobs["attack_ms"], knobs["release_ms"])
@@ -143,7 +142,7 @@ def _ridden(x: torch.Tensor, rate: int, knobs: dict[str, Setting]) -> tuple[torc
     hop = control_hop(rate)
     power = power_trace(x, hop)
     power = power.expand(max(len(power), batch_of(knobs)), -1)
-    if idle(knobs["ride"], 0):
+    if not turned(knobs["ride"], 0):
         return power, torch.zeros_like(power)
     hops = max(1, round(_RIDER_S * rate / hop))
     slow = ride_gain_db(short_term_trace(x, rate, hops * hop), knobs["ride"], hops * hop / rate)

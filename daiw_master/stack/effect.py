@@ -39,6 +39,13 @@ class Effect:
     def space(self) -> Space:
         return Space(self.params, kind=f"{self.name} setting")
 
+    def rests_at(self, settings: Mapping[str, Setting]) -> bool:
+        """Whether these settings leave every sound as it is, so that a chain may pass the stage by."""
+        default = self.space.defaults()
+        return self.identity_at_default and not any(
+            isinstance(value, torch.Tensor) or value != default[name] for name, value in settings.items()
+        )
+
     def __call__(self, x: torch.Tensor, rate: int, **settings: Setting | torch.Tensor) -> torch.Tensor:
         """The effect at these settings; missing knobs rest at their defaults."""
         if x.ndim != 3:

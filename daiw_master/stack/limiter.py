@@ -31,6 +31,8 @@ PARAMS = (
 #: Two good 16x filters disagree by a few thousandths of a dB near the band edge, and float32 rounds:
 #: the trim aims this far under the ceiling, so that the ceiling holds on anybody's meter.
 MARGIN_DB = 0.005
+#: A reduction below this (dB) is over: what is left of a release is worth no more work.
+LET_GO_DB = 1e-9
 #: exp(2 * 300) is still a float64 (the gradient divides twice): the longest block in release times.
 _LONGEST_RELEASES = 300
 
@@ -86,7 +88,7 @@ def apply_reduction(
 
     def turned_down() -> Iterator[torch.Tensor]:
         for start, reduction_db in reductions:
-            gain = gain_from_db(gain_db - reduction_db).to(x.dtype)
+            gain = gain_from_db((gain_db - reduction_db).to(x.dtype))
             yield x[..., start : start + gain.shape[-1]] * gain.unsqueeze(1)
 
     return join(turned_down(), x.shape[-1])
@@ -131,18 +133,25 @@ def _reductions(
     reach = whole + 2  # two averages over half the window span at most window + 1 samples
     memory = 2 * (int(half.detach()) + 1)
     time = peaks_db.shape[-1]
+    steps = torch.arange(1, block + reach + 1, dtype=keep.dtype, device=keep.device)
+    fade = keep**steps
     held = None  # the last released values: the release goes on from them, and the averages look back
     for start in range(0, time, block):
         stop = min(start + block, time)
-        first = start if start else -reach  # the gain moves before the first sample does
+        # The gain moves before the first sample does, and so it does after a rest.
+        first = start if held is not None else start - reach
         over = functional.relu(peaks_db[..., max(0, first) : stop + reach] - ceiling_db.to(peaks_db.dtype))
+        if not torch.is_grad_enabled() and not bool((over > 0).any()) and _let_go(held):
+            held = None
+            yield start, keep.new_zeros(max(len(over), len(keep)), stop - start)
+            continue
         over = functional.pad(over, (max(0, -first), max(0, stop + reach - time)))
         # Windows of `reach` and `reach + 1`, blended: the look-ahead turns without steps.
         shorter = _sliding_max(over, reach)
         longer = torch.maximum(shorter[..., :-1], shorter[..., 1:])
         blend = (window - whole).to(over.dtype)
         ahead = (shorter[..., :-1] + blend * (longer - shorter[..., :-1])).double()
-        released = _release(ahead, keep, None if held is None else held[..., -1:])
+        released = _release(ahead, fade, None if held is None else held[..., -1:])
         before = released.new_zeros(len(released), memory) if held is None else held
         joined = torch.cat([before, released], dim=-1)
         held = joined[..., -memory:]
@@ -160,12 +169,17 @@ def _sliding_max(x: torch.Tensor, window: int) -> torch.Tensor:
     return x
 
 
-def _release(x: torch.Tensor, keep: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
+def _let_go(held: torch.Tensor | None) -> bool:
+    return held is None or bool((held < LET_GO_DB).all())
+
+
+def _release(x: torch.Tensor, fade: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
     """y[n] = max(x[n], keep * y[n - 1]): up at once, down exponentially, as one cumulative maximum.
 
-    y[n] keep^-n = max(x[n] keep^-n, y[n - 1] keep^-(n - 1)); float64 holds keep^-n for one block.
+    With `fade` = keep, keep^2 ...: y[n] keep^-n = max(x[n] keep^-n, y[n - 1] keep^-(n - 1)); float64
+    holds keep^-n for one block.
     """
-    fade = keep ** torch.arange(1, x.shape[-1] + 1, dtype=x.dtype, device=x.device)
+    fade = fade[..., : x.shape[-1]]
     grown = torch.cummax(x / fade, dim=-1).values
     if before is not None:
         grown = torch.maximum(grown, before)

@@ -12,8 +12,8 @@ import torch
 
 from daiw_master.params import Param
 from daiw_master.stack.convolution import convolve
-from daiw_master.stack.curves import column, compressor_reduction_db, detected_db, idle
-from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of
+from daiw_master.stack.curves import column, compressor_reduction_db, detected_db
+from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
 from daiw_master.stack.envelope import apply_gains, control_hop, power_trace
 from daiw_master.units import gain_from_db
 
@@ -77,7 +77,7 @@ def crossover_firs(
 def multiband(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     """The multiband row: (batch, channels, time) -> same; settings as in `PARAMS`, the rest at rest."""
     knobs = {**_DEFAULTS, **settings}
-    if x.shape[-1] == 0 or all(idle(knobs[f"{band}_ratio"], 1) for band in BANDS):
+    if x.shape[-1] == 0 or not any(turned(knobs[f"{band}_ratio"], 1) for band in BANDS):
         return at_rest(x, settings)
     low, high = _outer_bands(x, rate, knobs)
     gains = {band: gain_from_db(-held) for band, held in _reductions(x, low, high, rate, knobs).items()}
@@ -110,7 +110,7 @@ def _reductions(
     batch = max(len(x), batch_of(knobs))
     reductions, outer = {}, {"low": low, "high": high}
     for band in BANDS:
-        if idle(knobs[f"{band}_ratio"], 1):
+        if not turned(knobs[f"{band}_ratio"], 1):
             reductions[band] = x.new_zeros(batch, -(-x.shape[-1] // hop))
             continue
         # One temporary, not two: a band of a long file is as large as the file.

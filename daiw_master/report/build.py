@@ -1,0 +1,102 @@
+"""One report from everything a run knows: what came, what was asked, what was done, what is heard."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Protocol
+
+from daiw_master.audio import Audio
+from daiw_master.meters import Measured, measure
+from daiw_master.midi import Rendered
+from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.master import Master
+from daiw_master.report.curves import curve_of
+from daiw_master.report.model import Curve, Report
+from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
+
+#: Whose versions a report names: what can change the sound.
+_VERSIONS_OF = ("daiw-master", "torch", "pedalboard", "numpy", "scipy", "pyfluidsynth")
+
+
+class Intent(Protocol):
+    """What a report says of the feeling: its name, its words, how much of it."""
+
+    name: str
+    reasons: Sequence[str]
+    intensity: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """What came in: a name, the sound before mastering, the run's seed, and what the MIDI file told."""
+
+    name: str
+    audio: Audio
+    seed: int = 0
+    rendered: Rendered | None = None
+
+    @cached_property
+    def measured(self) -> Measured:
+        return measure(self.audio)
+
+    @property
+    def facts(self) -> dict:
+        """The report fields that do not depend on the master."""
+        midi = self.rendered
+        sections = midi.sections if midi else ()
+        return {
+            "source": self.name,
+            "rate": self.audio.rate,
+            "seed": self.seed,
+            "notes": list(midi.notes) if midi else [],
+            "sections": [{"name": s.name, "start_s": s.start_s, "end_s": s.end_s} for s in sections],
+            "soundfont": str(midi.soundfont) if midi else None,
+            "versions": _versions(),
+        }
+
+
+def master_report(
+    source: Source,
+    intent: Intent,
+    made: Master,
+    neutral: Take,
+    bench: Bench,
+    audio: Audio,
+    curves: Sequence[Curve],
+) -> Report:
+    """The report of a finished master; `audio` is what will be written, and it is measured anew."""
+    after = measure(audio)
+    return Report(
+        **source.facts,
+        emotion=intent.name,
+        about="; ".join(intent.reasons),
+        intensity=intent.intensity,
+        duration_s=audio.duration_s,
+        targets=target_rows(made, bench, source.measured.targets, after.targets),
+        shown={**after.shown, "limiter_p99_db": float(made.take.delivered.reduction_p99_db)},
+        guards=guard_rows(made.guards),
+        settings=setting_rows(made, bench, neutral.settings),
+        chain=[*bench.placed, "loudness", "limiter"],
+        log=step_rows(made),
+        relaxed=sorted(made.plan.relaxed | {guard.name for guard in made.guards if guard.relaxed}),
+        curves=[*curves, curve_of("master", audio)],
+    )
+
+
+def bypass_report(source: Source, intent: Intent) -> Report:
+    """The input, measured and left alone: no targets, no chain."""
+    return Report(
+        **source.facts,
+        emotion=intent.name,
+        about="bypassed: the input as it came",
+        duration_s=source.audio.duration_s,
+        shown={**source.measured.targets, **source.measured.shown},
+    )
+
+
+def _versions() -> Mapping[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS_OF}}
