@@ -176,7 +176,7 @@ def _masters(
         for intent, plan in zip(intents, plans, strict=True):
             made = make_master(bench, plan, neutral, options.progress)
             if options.refine:
-                made = refine_by_gradient(bench, made, neutral, options.progress)
+                made = refine_by_gradient(bench, made, options.progress)
             audio = _finished(source.audio, made, bench)
             report = master_report(source, intent, made, neutral, bench, audio, curves)
             results.append(Result(audio, report, _stems(rendered)))

@@ -29,7 +29,6 @@ LEARNING_RATE = 0.04
 def refine_by_gradient(
     bench: Bench,
     made: Master,
-    neutral: Take,
     progress: Callable[[str, float], None] = lambda what, done: None,
 ) -> Master:
     """The same master, moved by gradient where that brings the song closer to its asks."""

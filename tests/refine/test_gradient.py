@@ -46,7 +46,7 @@ def half_done(desk):
 
 def test_gradient_steps_bring_the_song_closer(desk, half_done):
     neutral, made = half_done
-    refined = refine_by_gradient(desk, made, neutral)
+    refined = refine_by_gradient(desk, made)
     assert distance(made.asks, refined.take) < 0.7 * distance(made.asks, made.take)
     assert refined.take.settings["eq.peak_2_gain_db"] == PINNED["eq.peak_2_gain_db"]
     assert {entry.step for entry in refined.log} == {"refine"}
@@ -59,7 +59,7 @@ def test_never_worse_than_its_start(desk, half_done, monkeypatch):
     neutral, made = half_done
     monkeypatch.setattr(gradient, "LEARNING_RATE", 50.0)
     monkeypatch.setattr(gradient, "STEPS", 3)
-    refined = refine_by_gradient(desk, made, neutral)
+    refined = refine_by_gradient(desk, made)
     assert refined.take is made.take
     assert "no gain" in refined.log[-1].step
 
@@ -68,6 +68,6 @@ def test_it_also_works_where_gradients_are_off(desk, half_done):
     """The pipeline runs under no_grad; the refinement turns gradients on for itself alone."""
     neutral, made = half_done
     with torch.no_grad():
-        refined = refine_by_gradient(desk, made, neutral)
+        refined = refine_by_gradient(desk, made)
         assert not torch.is_grad_enabled()
     assert not refined.take.samples.requires_grad
