@@ -139,7 +139,8 @@ def set_drive(
         return settings, dict(asks)
     knob = f"{place}.mix_db"
     most = bench.space[knob].high if "drive_db" in plan.wanted else MOST_MIX_DB
-    knobs = {**settings, knob: min(ask.wanted, most)}
+    start = settings[knob] if settings[knob] > NONE_DB else ask.wanted
+    knobs = {**settings, knob: min(start, most)}
     for _ in range(2):
         off = ask.wanted - measured_drive_db(bench, knobs)
         knobs[knob] = min(_held(bench, knob, knobs[knob] + off), most)

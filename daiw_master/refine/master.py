@@ -87,6 +87,9 @@ def make_master(
         solution = solve(bench, plan, settings, asks, progress=progress)
         take, asks, plan = solution.take, solution.asks, solution.plan
         log, at_limit = solution.log, solution.at_limit
+        # the solver has changed what reaches the exciter
+        settings, done = set_drive(bench, plan, dict(take.settings), done)
+        take = replace(take, settings=settings)
     if take is not neutral:
         progress(f"{plan.name}: delivering", 0.9)
         take = _inside_stereo_limits(bench, plan, _take(bench, plan, take.settings))
