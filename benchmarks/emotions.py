@@ -74,7 +74,7 @@ def claimed_table(records) -> None:
 
 def zero_table(records) -> None:
     kept = defaultdict(list)
-    for _, emotion, row in cells(records):
+    for _, _, row in cells(records):
         if abs(row["shift"]) < 1e-9 and not row["cut"]:
             kept[row["target"]].append(abs(row["after"] - row["neutral"]) <= 2 * row["tolerance"])
         elif abs(row["shift"]) < 0.25 * row["tolerance"] and not row["cut"]:

@@ -1,6 +1,6 @@
 """Every test song x every claimed feeling, judged by meters we did not write.
 
-    python benchmarks/matrix.py [--songs 'band/*'] [--max-seconds 500] [--workers 2]
+    python benchmarks/matrix.py [--songs band/] [--without bartk] [--workers 2]
 
 Writes one JSON per song to benchmarks/results/matrix/ (kept songs are not done again; --fresh does)
 and prints the table of acceptance: loudness error by pyloudnorm and ffmpeg's ebur128, 16x true peak by
@@ -31,9 +31,13 @@ OUT = HERE / "results" / "matrix"
 EMOTIONS = ("neutral", "grief", "rage", "hope", "nostalgia", "fear")
 
 
-def songs(pattern: str) -> list[Path]:
-    found = sorted((DATA / "midi").rglob("*.mid")) + sorted((DATA / "daiw").rglob("*.mid"))
-    return [path for path in found if path.match(pattern) or pattern in str(path)]
+def songs(pattern: str, without: str) -> list[Path]:
+    """The songs whose path matches one regular expression and not the other, small files first."""
+    found = [*(DATA / "midi").rglob("*.mid"), *(DATA / "daiw").rglob("*.mid")]
+    found = [path for path in found if re.search(pattern, str(path))]
+    if without:
+        found = [path for path in found if not re.search(without, str(path))]
+    return sorted(found, key=lambda path: (path.stat().st_size, path))
 
 
 def ffmpeg_loudness(path: Path) -> float:
@@ -63,7 +67,7 @@ def judge(path: Path) -> dict:
     }
 
 
-def master_song(path: str, max_seconds: float) -> dict:
+def master_song(path: str) -> dict:
     import torch
 
     torch.set_num_threads(1)
@@ -137,22 +141,22 @@ def table(records: list[dict]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--songs", default="*")
-    parser.add_argument("--max-seconds", type=float, default=1e9)
+    parser.add_argument("--songs", default="", help="regular expression on the path")
+    parser.add_argument("--without", default="", help="regular expression: songs to leave out")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--limit", type=int, default=None)
     args = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     records, todo = [], []
-    for path in songs(args.songs)[: args.limit]:
+    for path in songs(args.songs, args.without)[: args.limit]:
         kept = OUT / f"{path.stem}.json"
         if kept.exists() and not args.fresh:
             records.append(json.loads(kept.read_text()))
         else:
             todo.append(path)
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        jobs = {pool.submit(master_song, str(path), args.max_seconds): path for path in todo}
+        jobs = {pool.submit(master_song, str(path)): path for path in todo}
         for job in as_completed(jobs):
             record = job.result()
             (OUT / f"{jobs[job].stem}.json").write_text(json.dumps(record))
