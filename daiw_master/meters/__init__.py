@@ -40,12 +40,14 @@ class Measured:
     shown: dict[str, float]
 
 
-def heard(x: torch.Tensor, rate: int) -> dict[str, torch.Tensor]:
+def heard(x: torch.Tensor, rate: int, seen: Scan | None = None) -> dict[str, torch.Tensor]:
     """What anyone can hear in x (batch, 1 or 2 channels, time): every heard field of `FIELDS`, (batch,) each.
 
     Gain changes none of them. Differentiable; gates and selections are constants to the gradient.
+    `seen`: the walk through x, where one has already been made.
     """
-    return {name: value.to(x.dtype) for name, value in _heard(scan(x, rate), spectrum(x, rate)).items()}
+    seen = scan(x, rate) if seen is None else seen
+    return {name: value.to(x.dtype) for name, value in _heard(seen, spectrum(x, rate)).items()}
 
 
 def _heard(seen: Scan, tones: Spectrum) -> dict[str, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -38,6 +38,17 @@ class Scan:
     def whole_ticks(self) -> int:
         """Ticks that are full of sound; the last one may not be."""
         return self.samples // self.tick
+
+    def louder(self, gain: float) -> Scan:
+        """What a walk through the same sound would find at `gain` times its amplitude."""
+        scaled = {name: getattr(self, name) * gain**2 for name in ("loud", "loud_mid", "energy", "cross")}
+        return replace(self, peak=self.peak * abs(gain), **scaled)
+
+    def until(self, samples: int) -> Scan:
+        """What a walk through the first `samples` would find, but for a part of a tick at the end."""
+        ticks = -(-samples // self.tick)
+        traces = ("loud", "loud_mid", "energy", "cross", "peak")
+        return replace(self, samples=samples, **{name: getattr(self, name)[..., :ticks] for name in traces})
 
     def windows(self, energy: torch.Tensor, window_s: float, hop_s: float) -> torch.Tensor:
         """Mean power in sliding windows: (..., ticks) -> (..., windows).

@@ -99,7 +99,8 @@ class Bench:
             **limiter,
         )
         # heard as it will be written: silence behind the tail would count as a soft passage
-        values = heard(self.song.rung_out(delivered.samples), self.song.rate)
+        written = self.song.rung_out(delivered.samples)
+        values = heard(written, self.song.rate, delivered.seen.until(written.shape[-1]))
         asked = {"loudness_lufs": loudness_lufs, "true_peak_dbtp": ceiling_dbtp}
         return Take(
             {**settings, **{knob: asked[name] for knob, name in DELIVERY_KNOBS.items() if knob in settings}},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 from daiw_master.params import Space
-from daiw_master.stack.effect import Effect, Setting
+from daiw_master.stack.effect import Effect, Setting, check_batch
 
 
 def qualified(effects: Sequence[Effect]) -> dict[str, Effect]:
@@ -97,6 +97,8 @@ def run_chain(
             for param in effect.params
             if f"{place}.{param.name}" in settings
         }
-        if not effect.rests_at(own):
-            x = effect(x, rate, **own, **{name: extras[name] for name in effect.takes if name in extras})
+        taken = {name: extras[name] for name in effect.takes if name in extras}
+        check_batch(x, place)
+        if taken or not effect.rests_at(own):
+            x = effect(x, rate, **own, **taken)
     return x

@@ -8,15 +8,18 @@ and on some songs even costs loudness.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional
 
 from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.traces import Scan, scan
 from daiw_master.meters.true_peak import true_peak
-from daiw_master.stack.limiter import LIMITER, apply_reduction, reduction_blocks, trim_db
+from daiw_master.stack.hops import HopTrace, averaged_blocks
+from daiw_master.stack.limiter import LIMITER, apply_reduction, reduction_blocks, trim_for
 from daiw_master.stack.loudness import LOUDNESS, SILENCE_LUFS, gain_to_loudness_db
 from daiw_master.stack.peaks import BLOCK, peak_envelope_db
 from daiw_master.units import gain_from_db
@@ -26,6 +29,8 @@ HOP_MS = 10.0
 MUSIC_DB = -60.0
 #: The cap on reduction is approached from below to within this.
 CAP_TOLERANCE_DB = 0.02
+#: ... on a clock at most this many times slower than the samples.
+COARSEST = 8
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Delivered:
 
     `samples` has the shape that came in. `gain_db` stands before the limiter, `trim_db` (<= 0) after
     it. `reduction_p99_db`: the limiter takes less than this in 99 % of the music. `loudness_lufs` and
-    `true_peak_dbtp` are measured on `samples`; `reached`: the loudness is within tolerance.
+    `true_peak_dbtp` are those of `samples`, `seen` the walk they were read from; `reached`: the
+    loudness is within tolerance.
     """
 
     samples: torch.Tensor
@@ -43,8 +49,9 @@ class Delivered:
     reduction_p99_db: float
     loudness_lufs: float
     true_peak_dbtp: float
-    reached: bool
-    rounds: int
+    seen: Scan
+    reached: bool = False
+    rounds: int = 0
 
 
 @torch.no_grad()
@@ -75,26 +82,32 @@ def deliver(
     song = x.unsqueeze(0) if x.ndim == 2 else x
     if song.ndim != 3 or len(song) != 1:
         raise InputError(f"deliver: audio has shape {tuple(x.shape)}; it must be (channels, time), one song")
-    gain_db = float(gain_to_loudness_db(song, rate, loudness_lufs))
-    heard_lufs = float(integrated_loudness(song, rate))
+    seen = scan(song, rate)
+    heard_lufs = float(integrated_loudness(seen))
     if heard_lufs <= SILENCE_LUFS:
-        return Delivered(x.clone(), 0.0, 0.0, 0.0, heard_lufs, float(true_peak(song, rate)), False, 0)
+        return Delivered(x.clone(), 0.0, 0.0, 0.0, heard_lufs, float(true_peak(song, rate)), seen)
+    gain_db = float(gain_to_loudness_db(seen, loudness_lufs))
     if quick:
         tolerance_lu, max_rounds = max(tolerance_lu, 0.2), min(max_rounds, 3)
 
-    desk = _Desk(song, rate, ceiling_dbtp, release_ms, lookahead_ms)
+    desk = _Desk(song, seen, ceiling_dbtp, release_ms, lookahead_ms)
     cap_db = None  # the highest gain the limiter may be given, once we have run into it
     search = _Search()
     best: Delivered | None = None
-    for rounds in range(1, max_rounds + 1):
-        if cap_db is None and desk.reduction_p99_db(gain_db) > max_reduction_db:
-            cap_db = desk.gain_at_reduction(max_reduction_db, gain_db)
+    rounds = 0
+    while rounds < max_rounds:
+        rounds += 1
         gain_db = gain_db if cap_db is None else min(gain_db, cap_db)
-        now = desk.master(gain_db, rounds)
+        limited, reduction_db = desk.limited(gain_db)
+        if cap_db is None and reduction_db > max_reduction_db:
+            del limited
+            gain_db = cap_db = desk.gain_at_reduction(max_reduction_db, gain_db)
+            limited, reduction_db = desk.limited(gain_db)
+        now = desk.finished(limited, gain_db, reduction_db)
         error_lu = now.loudness_lufs - loudness_lufs
         if best is None or abs(error_lu) < abs(best.loudness_lufs - loudness_lufs):
             best = now
-        del now
+        del now, limited
         if abs(error_lu) <= tolerance_lu or (error_lu < 0 and cap_db is not None and gain_db >= cap_db):
             break
         gain_db = search.next(gain_db, error_lu)
@@ -106,52 +119,83 @@ class _Desk:
     """One song in front of gain, limiter and trim; what does not depend on the gain is kept."""
 
     def __init__(
-        self, song: torch.Tensor, rate: int, ceiling_dbtp: float, release_ms: float, lookahead_ms: float
+        self, song: torch.Tensor, seen: Scan, ceiling_dbtp: float, release_ms: float, lookahead_ms: float
     ):
-        self.song, self.rate, self.ceiling_dbtp = song, rate, ceiling_dbtp
+        self.song, self.seen, self.rate, self.ceiling_dbtp = song, seen, seen.rate, ceiling_dbtp
         self.limiter = {"release_ms": release_ms, "lookahead_ms": lookahead_ms}
-        self.hop = max(1, round(HOP_MS * rate / 1000))
+        self.hop = max(1, round(HOP_MS * self.rate / 1000))
         self.peaks_db = peak_envelope_db(song)
-        power = _HopTrace(self.hop).over(block.square().mean(1) for block in song.split(BLOCK, dim=-1))
+        self.highest_db = float(self.peaks_db.max())
+        power = averaged_blocks((block.square().mean(1) for block in song.split(BLOCK, dim=-1)), self.hop)
         self.music = power >= power.max() * gain_from_db(2 * MUSIC_DB)
+        self._own_peak_dbtp: float | None = None
 
-    def _reductions(self, gain_db: float) -> Iterator[tuple[int, torch.Tensor]]:
+    def limited(self, gain_db: float) -> tuple[torch.Tensor, float]:
+        """The song through gain and limiter, and what the limiter stays under in 99 % of the music."""
         # A louder song under a ceiling is the song under a lower ceiling: its peaks are looked up once.
-        ceiling_dbtp = self.ceiling_dbtp - gain_db
-        return reduction_blocks(self.peaks_db, self.rate, ceiling_dbtp, **self.limiter)
+        reductions = reduction_blocks(self.peaks_db, self.rate, self.ceiling_dbtp - gain_db, **self.limiter)
+        trace = HopTrace(self.hop)
+        samples = apply_reduction(self.song, trace.passing(reductions), gain_db)
+        return samples, self._p99(trace.means())
 
-    def reduction_p99_db(self, gain_db: float) -> float:
-        """What the limiter stays under in 99 % of the music at this gain."""
-        trace = _HopTrace(self.hop).over(block for _, block in self._reductions(gain_db))
-        return float(torch.quantile(trace[self.music], 0.99))
+    def finished(self, samples: torch.Tensor, gain_db: float, reduction_db: float) -> Delivered:
+        """A limited song, trimmed and measured; `samples` is turned down in place."""
+        if self.highest_db + gain_db <= self.ceiling_dbtp:  # the limiter had nothing to do
+            if self._own_peak_dbtp is None:
+                self._own_peak_dbtp = float(true_peak(self.song, self.rate))
+            peak_dbtp = self._own_peak_dbtp + gain_db
+            seen = self.seen.louder(gain_from_db(gain_db))
+        else:
+            peak_dbtp = float(true_peak(samples, self.rate))
+            seen = scan(samples, self.rate)
+        trim_db = float(trim_for(torch.tensor(peak_dbtp, dtype=torch.float64), self.ceiling_dbtp))
+        if trim_db < 0:
+            samples.mul_(gain_from_db(trim_db))
+            seen, peak_dbtp = seen.louder(gain_from_db(trim_db)), peak_dbtp + trim_db
+        loudness = float(integrated_loudness(seen))
+        return Delivered(samples, gain_db, trim_db, reduction_db, loudness, peak_dbtp, seen)
 
     def gain_at_reduction(self, reduction_db: float, too_much_db: float) -> float:
-        """The highest gain whose reduction stays under a cap, by bracketing: reduction grows with gain."""
-        high, high_over = too_much_db, self.reduction_p99_db(too_much_db) - reduction_db
+        """The highest gain whose reduction stays under a cap.
+
+        Searched on a coarse clock, which sees every peak and so reads a few hundredths too much; what
+        it reads too much is found once at full rate, and taken into account.
+        """
+        fine = next(n for n in range(COARSEST, 0, -1) if self.hop % n == 0)
+        padded = functional.pad(self.peaks_db, (0, -self.peaks_db.shape[-1] % fine), value=-120.0)
+        coarse = padded.unflatten(-1, (-1, fine)).amax(-1)
+
+        def read(gain_db: float) -> float:
+            reductions = reduction_blocks(
+                coarse, self.rate / fine, self.ceiling_dbtp - gain_db, **self.limiter
+            )
+            return self._p99(averaged_blocks((block for _, block in reductions), self.hop // fine))
+
+        gain_db = self._bracketed(read, reduction_db, too_much_db)
+        excess_db = read(gain_db) - self.limited(gain_db)[1]
+        return self._bracketed(read, reduction_db + excess_db, too_much_db)
+
+    def _bracketed(self, read: Callable[[float], float], reduction_db: float, too_much_db: float) -> float:
+        """The gain at which `read` is just under `reduction_db`: reduction grows with gain."""
+        high, high_over = too_much_db, read(too_much_db) - reduction_db
+        if high_over <= 0:
+            return high
         # No reduction exceeds gain + peak - ceiling, so here nothing is over the cap.
-        low = self.ceiling_dbtp - float(self.peaks_db.max()) + reduction_db
-        low_over = self.reduction_p99_db(low) - reduction_db
+        low = self.ceiling_dbtp - self.highest_db + reduction_db
+        low_over = read(low) - reduction_db
         while low_over < -CAP_TOLERANCE_DB and high - low > CAP_TOLERANCE_DB / 2:
             # Aim just under the cap by secant, kept away from the ends so that the bracket shrinks.
             aim = low + (high - low) * (low_over + CAP_TOLERANCE_DB / 2) / (low_over - high_over)
             middle = min(max(aim, low + 0.1 * (high - low)), high - 0.1 * (high - low))
-            over = self.reduction_p99_db(middle) - reduction_db
+            over = read(middle) - reduction_db
             if over > 0:
                 high, high_over = middle, over
             else:
                 low, low_over = middle, over
         return low
 
-    def master(self, gain_db: float, rounds: int) -> Delivered:
-        """The song at this gain, limited, trimmed and measured."""
-        trace = _HopTrace(self.hop)
-        samples = apply_reduction(self.song, trace.passing(self._reductions(gain_db)), gain_db)
-        reduction = torch.quantile(trace.means()[self.music], 0.99)
-        trim = trim_db(samples, self.rate, self.ceiling_dbtp)
-        samples.mul_(gain_from_db(float(trim)))
-        loudness = float(integrated_loudness(samples, self.rate))
-        peak = float(true_peak(samples, self.rate))
-        return Delivered(samples, gain_db, float(trim), float(reduction), loudness, peak, False, rounds)
+    def _p99(self, reduction: torch.Tensor) -> float:
+        return float(torch.quantile(reduction[self.music], 0.99))
 
 
 class _Search:
@@ -175,33 +219,3 @@ class _Search:
             return min(step, gain_db + 6.0)
         margin = 0.05 * (high - low)
         return min(max(step, low + margin), high - margin)
-
-
-class _HopTrace:
-    """Means over hops of a trace that arrives in blocks (1, n) of any length; only the means are kept."""
-
-    def __init__(self, hop: int) -> None:
-        self.hop, self.kept, self.rest = hop, [], None
-
-    def add(self, block: torch.Tensor) -> None:
-        block = block.double() if self.rest is None else torch.cat([self.rest, block.double()], dim=-1)
-        whole = block.shape[-1] // self.hop * self.hop
-        self.kept.append(block[..., :whole].unflatten(-1, (-1, self.hop)).mean(-1))
-        self.rest = block[..., whole:].clone()
-
-    def passing(self, blocks: Iterator[tuple[int, torch.Tensor]]) -> Iterator[tuple[int, torch.Tensor]]:
-        """The same (start, block) pairs, noted on their way through."""
-        for start, block in blocks:
-            self.add(block)
-            yield start, block
-
-    def over(self, blocks: Iterable[torch.Tensor]) -> torch.Tensor:
-        """The means of all these blocks."""
-        for block in blocks:
-            self.add(block)
-        return self.means()
-
-    def means(self) -> torch.Tensor:
-        """(hops,) float64; the last hop may be a short one."""
-        last = [self.rest.mean(-1, keepdim=True)] if self.rest is not None and self.rest.shape[-1] else []
-        return torch.cat([*self.kept, *last], dim=-1)[0]

@@ -48,14 +48,17 @@ class Effect:
 
     def __call__(self, x: torch.Tensor, rate: int, **settings: Setting | torch.Tensor) -> torch.Tensor:
         """The effect at these settings; missing knobs rest at their defaults."""
-        if x.ndim != 3:
-            raise InputError(
-                f"{self.name}: audio has shape {tuple(x.shape)}; it must be (batch, channels, time)"
-            )
+        check_batch(x, self.name)
         extras = {key: settings.pop(key) for key in self.takes if key in settings}
         known = self.space
         values = {**known.defaults(), **known.check(settings)}
         return self.process(x, rate, **values, **extras)
+
+
+def check_batch(x: torch.Tensor, name: str) -> None:
+    """Refuse anything that is not a batch of sounds; `name` says who refuses."""
+    if x.ndim != 3:
+        raise InputError(f"{name}: audio has shape {tuple(x.shape)}; it must be (batch, channels, time)")
 
 
 def per_item(setting: Setting, x: torch.Tensor) -> torch.Tensor:

@@ -69,16 +69,15 @@ def trim_to_true_peak(
 
     x (batch, channels, time). The last step of a chain: nothing after it may raise a peak.
     """
-    gain_db = trim_db(x, rate, ceiling_dbtp, oversample).reshape(-1, 1, 1)
-    if not torch.is_grad_enabled() and not bool((gain_db < 0).any()):
+    trim_db = trim_for(true_peak(x, rate, oversample).reshape(-1, 1, 1), per_item(ceiling_dbtp, x))
+    if not torch.is_grad_enabled() and not bool((trim_db < 0).any()):
         return x
-    return x * gain_from_db(gain_db)
+    return x * gain_from_db(trim_db)
 
 
-def trim_db(x: torch.Tensor, rate: int, ceiling_dbtp: Setting, oversample: int = 16) -> torch.Tensor:
-    """The gain (<= 0 dB) of `trim_to_true_peak`, (batch,)."""
-    aim_db = per_item(ceiling_dbtp, x).flatten() - MARGIN_DB
-    return (aim_db - true_peak(x, rate, oversample)).clamp_max(0.0)
+def trim_for(peak_dbtp: torch.Tensor, ceiling_dbtp: torch.Tensor | float) -> torch.Tensor:
+    """The gain (<= 0 dB) that puts a true peak under the ceiling."""
+    return (ceiling_dbtp - MARGIN_DB - peak_dbtp).clamp_max(0.0)
 
 
 def apply_reduction(
@@ -95,7 +94,7 @@ def apply_reduction(
 
 
 def reduction_blocks(
-    peaks_db: torch.Tensor, rate: int, ceiling_dbtp: Setting, release_ms: Setting, lookahead_ms: Setting
+    peaks_db: torch.Tensor, rate: float, ceiling_dbtp: Setting, release_ms: Setting, lookahead_ms: Setting
 ) -> Iterator[tuple[int, torch.Tensor]]:
     """By how much to turn down, block by block: yields (start, reduction (batch, n) float64 in dB).
 
@@ -133,7 +132,7 @@ def _reductions(
     reach = whole + 2  # two averages over half the window span at most window + 1 samples
     memory = 2 * (int(half.detach()) + 1)
     time = peaks_db.shape[-1]
-    steps = torch.arange(1, block + reach + 1, dtype=keep.dtype, device=keep.device)
+    steps = torch.arange(1, min(block, time) + reach + 1, dtype=keep.dtype, device=keep.device)
     fade = keep**steps
     held = None  # the last released values: the release goes on from them, and the averages look back
     for start in range(0, time, block):

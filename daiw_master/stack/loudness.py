@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from daiw_master.meters.loudness import integrated_loudness
-from daiw_master.meters.traces import scan
+from daiw_master.meters.traces import Scan, scan
 from daiw_master.params import Param
 from daiw_master.stack.effect import Effect, Setting, per_item
 from daiw_master.units import gain_from_db, power_from_db
@@ -18,13 +18,12 @@ SILENCE_LUFS = -90.0
 _ROUNDS = 4
 
 
-def gain_to_loudness_db(x: torch.Tensor, rate: int, loudness_lufs: Setting) -> torch.Tensor:
+def gain_to_loudness_db(heard: Scan, loudness_lufs: Setting) -> torch.Tensor:
     """The gain that puts each item at a gated loudness, (batch,) dB in float64; 0 for silence.
 
-    x (batch, channels, time); `loudness_lufs` float or (batch,). Differentiable, the measurement included.
+    `loudness_lufs` float or (batch,). Differentiable, the measurement included.
     """
-    heard = scan(x, rate)
-    wanted = torch.as_tensor(loudness_lufs, dtype=heard.loud.dtype, device=x.device)
+    wanted = torch.as_tensor(loudness_lufs, dtype=heard.loud.dtype, device=heard.loud.device)
     first_lufs = integrated_loudness(heard)
     gain_db = wanted - first_lufs
     for _ in range(_ROUNDS):
@@ -35,7 +34,7 @@ def gain_to_loudness_db(x: torch.Tensor, rate: int, loudness_lufs: Setting) -> t
 
 def _process(x: torch.Tensor, rate: int, loudness_lufs: Setting) -> torch.Tensor:
     """x at the wanted integrated loudness."""
-    return x * gain_from_db(per_item(gain_to_loudness_db(x, rate, loudness_lufs), x))
+    return x * gain_from_db(per_item(gain_to_loudness_db(scan(x, rate), loudness_lufs), x))
 
 
 LOUDNESS = Effect(
