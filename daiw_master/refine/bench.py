@@ -13,7 +13,7 @@ from daiw_master.refine.song import Song
 from daiw_master.stack.chain import chain_space, run_chain
 from daiw_master.stack.deliver import Delivered, deliver
 from daiw_master.stack.dynamics import ride_gain_db
-from daiw_master.stack.effect import Effect
+from daiw_master.stack.effect import Effect, Setting
 from daiw_master.units import gain_from_db
 
 #: Delivered by a closed loop at the very end, never inside the search.
@@ -68,12 +68,20 @@ class Bench:
         return self._last[1]
 
     def before(self, place: str, settings: Mapping[str, float]) -> torch.Tensor:
-        """What reaches the effect at `place`."""
+        """What reaches the effect at `place`: the whole song."""
         if place in self._room:
-            upto = dict(list(self._room.items())[: list(self._room).index(place)])
-            return run_chain(upto, self.song.x, self.song.rate, settings)
-        upto = dict(list(self._rest.items())[: list(self._rest).index(place)])
-        return run_chain(upto, self.after_room(settings), self.song.rate, settings)
+            return run_chain(_until(self._room, place), self.song.x, self.song.rate, settings)
+        return run_chain(_until(self._rest, place), self.after_room(settings), self.song.rate, settings)
+
+    def windows_before(self, place: str, settings: Mapping[str, float]) -> torch.Tensor:
+        """What reaches the effect at `place`, in the windows only."""
+        if place in self._room:
+            return self._windows_of(self.before(place, settings))
+        return run_chain(_until(self._rest, place), self.windows(settings), self.song.rate, settings)
+
+    def play(self, windows: torch.Tensor, settings: Mapping[str, Setting]) -> torch.Tensor:
+        """Windows (batch, channels, time), taken after the room, through the rest of the chain."""
+        return run_chain(self._rest, windows, self.song.rate, settings)
 
     def take(
         self,
@@ -129,9 +137,11 @@ class Bench:
 
     def windows(self, settings: Mapping[str, float]) -> torch.Tensor:
         """The chosen windows after the room, (windows, channels, time)."""
+        return self._windows_of(self.after_room(settings))
+
+    def _windows_of(self, sound: torch.Tensor) -> torch.Tensor:
         starts = self.window_starts()
         length = round(WINDOW_S * self.song.rate) if len(starts) > 1 else self.song.x.shape[-1]
-        sound = self.after_room(settings)
         return torch.cat([sound[..., start : start + length] for start in starts])
 
     def predicted_range(self, shaped: torch.Tensor, rides: Sequence[float]) -> list[float]:
@@ -139,6 +149,12 @@ class Bench:
         hop_s = 0.1
         trace = short_term(shaped, self.song.rate, hop_ms=1000 * hop_s)
         return [range_of_trace(trace[0] + ride_gain_db(trace, ride, hop_s)[0]) for ride in rides]
+
+
+def _until(placed: Mapping[str, Effect], place: str) -> dict[str, Effect]:
+    """The effects that stand before `place`."""
+    names = list(placed)
+    return {name: placed[name] for name in names[: names.index(place)]}
 
 
 def range_of_trace(short_term_lufs: torch.Tensor) -> float:

@@ -181,13 +181,8 @@ def measured_drive_db(bench: Bench, settings: Mapping[str, float]) -> float:
     if place is None or settings.get(f"{place}.mix_db", NONE_DB) <= NONE_DB:
         return NONE_DB
     rate = bench.song.rate
-    upto = {}
-    for name, effect in bench._rest.items():
-        if name == place:
-            break
-        upto[name] = effect
     with torch.no_grad():
-        dry = run_chain(upto, bench.windows(settings), rate, settings)
+        dry = bench.windows_before(place, settings)
         wet = run_chain({place: bench.placed[place]}, dry, rate, settings)
         loud = integrated_loudness(dry, rate).argmax()
         return max(NONE_DB, float(residual_db(dry, wet, rate)[loud]))

@@ -18,7 +18,6 @@ from daiw_master.refine.guards import check_guards
 from daiw_master.refine.jacobian import RANGE, RIDE
 from daiw_master.refine.master import Master
 from daiw_master.refine.solver import LogEntry, tasteful_eq
-from daiw_master.stack.chain import run_chain
 from daiw_master.targets import FIELDS
 
 STEPS = 24
@@ -37,7 +36,7 @@ def refine_by_gradient(
     rate = bench.song.rate
     windows = bench.windows(made.take.settings)
     with torch.no_grad():
-        still = _fields(run_chain(bench._rest, windows, rate, made.take.settings), windows, rate)
+        still = _fields(bench.play(windows, made.take.settings), windows, rate)
     # What the windows must still move is what the song still misses.
     goal = {name: still[name] + made.asks[name].wanted - made.take.heard[name] for name in fields}
     start = torch.tensor([made.take.settings[a.knob] for a in actuators])
@@ -55,9 +54,7 @@ def refine_by_gradient(
         for step in range(STEPS):
             progress(f"{made.plan.name}: refining", step / STEPS)
             values = {a.knob: value for a, value in zip(actuators, knobs(), strict=True)}
-            got = _fields(
-                run_chain(bench._rest, windows, rate, {**made.take.settings, **values}), windows, rate
-            )
+            got = _fields(bench.play(windows, {**made.take.settings, **values}), windows, rate)
             loss = sum(((got[name] - goal[name]) / FIELDS[name].tolerance).square() for name in fields)
             optimiser.zero_grad()
             loss.backward()

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import torch
 
 from daiw_master import house
-from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.loudness import momentary
 from daiw_master.meters.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
 from daiw_master.meters.tone import spectrum
 from daiw_master.meters.traces import scan
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
-from daiw_master.stack.chain import run_chain
 from daiw_master.stack.dynamics import gain_reduction_db
 from daiw_master.stack.eq import eq_response_db
 from daiw_master.targets import BAND_EDGES_HZ
@@ -117,14 +116,14 @@ def dynamics_guards(bench: Bench, settings: Mapping[str, float]) -> dict[str, fl
 
 
 def reduction_over_music(bench: Bench, place: str, settings, own) -> torch.Tensor:
-    """Compressor reduction in dB (>= 0) at control rate, over the windows the solver listened to."""
-    upto = {}
-    for name, effect in bench._rest.items():
-        if name == place:
-            break
-        upto[name] = effect
+    """Compressor reduction in dB (>= 0), a value per 400 ms that is music (within 20 LU of the song)."""
+    rate = bench.song.rate
     with torch.no_grad():
-        windows = run_chain(upto, bench.windows(settings), bench.song.rate, settings)
-        audible = integrated_loudness(windows, bench.song.rate) > -70.0
-        reduction = gain_reduction_db(windows, bench.song.rate, **own)
-    return reduction[audible].abs().flatten()
+        before = bench.before(place, settings)
+        reduction = gain_reduction_db(before, rate, **own)[0]
+        level = momentary(before, rate, hop_ms=400.0)[0]
+    frames = len(reduction) // max(1, len(level))
+    if not frames:
+        return reduction
+    reduction = reduction[: frames * len(level)].reshape(len(level), frames).mean(-1)
+    return reduction[level > level.max() - 20.0]

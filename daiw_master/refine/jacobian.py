@@ -12,7 +12,6 @@ from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.refine.actuators import Actuator
 from daiw_master.refine.bench import Bench
 from daiw_master.stack import EFFECTS
-from daiw_master.stack.chain import run_chain
 from daiw_master.targets import FIELDS
 from daiw_master.units import gain_from_db
 
@@ -78,7 +77,7 @@ def _listen(bench, windows, candidates, limiter_gain_db, ceiling_dbtp) -> dict[s
         for name in candidates[0]
     }
     with torch.no_grad():
-        shaped = run_chain(bench._rest, windows.repeat(len(candidates), 1, 1), rate, knobs)
+        shaped = bench.play(windows.repeat(len(candidates), 1, 1), knobs)
         loudness = integrated_loudness(shaped, rate).reshape(len(candidates), count)
         # the song is delivered at one loudness: undo each candidate's change of level, all windows alike
         level = 10 * torch.log10(torch.mean(10 ** (loudness / 10), dim=1, keepdim=True))
