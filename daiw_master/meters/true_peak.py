@@ -25,13 +25,19 @@ _FRAMES = 512  # rows at a time: 32768 samples stay in cache
 _BAND_EDGE = 0.55
 
 
+def between_samples(steps: int, half: int, beta: float) -> np.ndarray:
+    """Weights (2 * half, steps) that read a sound at 0, 1/steps, 2/steps ... after its sample half - 1.
+
+    A sinc with cut-off at half the rate under a Kaiser window of that beta.
+    """
+    t = np.arange(steps)[None, :] / steps - np.arange(1 - half, half + 1)[:, None]
+    window = np.i0(beta * np.sqrt(np.clip(1 - (t / half) ** 2, 0, None))) / np.i0(beta)
+    return np.sinc(t) * window
+
+
 @lru_cache(maxsize=16)
 def _kernel(steps: int) -> np.ndarray:
-    """Weights (2 * _HALF, steps) that read the sound at 0, 1/steps, 2/steps ... after a sample."""
-    beta = 0.1102 * (_ATTENUATION_DB - 8.7)  # Kaiser 1974, for A > 50 dB
-    t = np.arange(steps)[None, :] / steps - np.arange(1 - _HALF, _HALF + 1)[:, None]
-    window = np.i0(beta * np.sqrt(np.clip(1 - (t / _HALF) ** 2, 0, None))) / np.i0(beta)
-    return np.sinc(t) * window
+    return between_samples(steps, _HALF, beta=0.1102 * (_ATTENUATION_DB - 8.7))  # Kaiser 1974, for A > 50 dB
 
 
 @lru_cache(maxsize=16)

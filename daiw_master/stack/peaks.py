@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from daiw_master.meters.true_peak import between_samples
 from daiw_master.stack.blocks import join
 from daiw_master.units import db_from_gain
 
@@ -25,9 +26,8 @@ BLOCK = 1 << 16
 @lru_cache(maxsize=1)
 def _between() -> np.ndarray:
     """Kernels (3, 1, 2 * _HALF) reading the sound 1/4, 2/4 and 3/4 of a sample after sample _HALF - 1."""
-    t = np.arange(1, _STEPS)[:, None] / _STEPS - np.arange(1 - _HALF, _HALF + 1)
-    window = np.i0(6.0 * np.sqrt(np.clip(1 - (t / _HALF) ** 2, 0, None))) / np.i0(6.0)  # Kaiser, 63 dB
-    return (np.sinc(t) * window)[:, None]
+    kernels = between_samples(_STEPS, _HALF, beta=6.0)  # 63 dB
+    return np.ascontiguousarray(kernels[:, 1:].T[:, None])
 
 
 def peak_envelope_db(x: torch.Tensor) -> torch.Tensor:
