@@ -60,7 +60,7 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda what, don
     if not bench.song.is_midi:
         return take
     asks = _tone_asks(take.heard)
-    if not any(asks[band].by for band in BANDS):
+    if take.delivered.reached and not any(asks[band].by for band in BANDS):
         return take
     progress("neutral: tone", 0.6)
     solved = solve(bench, bare, take.settings, asks, first=take, progress=progress).take

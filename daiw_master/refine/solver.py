@@ -32,6 +32,9 @@ PRIOR = 0.25
 CLOSE = 0.5
 #: Weight of what was promised (two tolerances or more) against what should merely stay or lean.
 PROMISE_WEIGHT = 1.5
+#: Loudness that the limiter cannot give cleanly weighs like this many LU to a tolerance: peaks are
+#: then softened before it, as far as the other targets can bear.
+SHORTFALL_LU = 0.5
 #: A take must take this share off the squared error to be worth another one.
 WORTHWHILE = 0.05
 #: A promise missed by more of its tolerance than this may have a limit relaxed for it.
@@ -79,21 +82,23 @@ def solve(
     actuators = free_actuators(bench.space, plan.settings)
     take = first or take_at(dict(start))
     solution = Solution(take, dict(asks), plan)
-    if not actuators or _close(asks, take):
+    if not actuators or _close(asks, take, plan):
         return solution
 
     fields = list(asks)
     progress(f"{plan.name}: listening to what each knob does", 0.2)
-    weights = np.array([(PROMISE_WEIGHT if ask.claimed else 1.0) * ask.weight for ask in asks.values()])
+    weights = [(PROMISE_WEIGHT if ask.claimed else 1.0) * ask.weight for ask in asks.values()]
+    weights = np.array([*weights, 1.0])  # the last row is the loudness shortfall
     jacobian = measure_jacobian(
         bench, take.settings, actuators, fields,
-        limiter_gain_db=take.delivered.gain_db, ceiling_dbtp=plan.ceiling_dbtp,
+        drive_db=take.delivered.gain_db, ceiling_dbtp=plan.ceiling_dbtp,
     )  # fmt: skip
+    jacobian[-1] /= SHORTFALL_LU
     knobs = np.array([take.settings[a.knob] for a in actuators])
     origin = knobs.copy()
     solution.asks = asks = _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin)
 
-    share, here = 1.0, _errors(asks, take)
+    share, here = 1.0, _errors(asks, take, plan)
     for count in range(1, MAX_TAKES):
         step = _step(jacobian, here, actuators, plan, knobs, origin, weights)
         step = tasteful_eq(bench, plan, actuators, take, knobs, share * step)
@@ -102,7 +107,7 @@ def solve(
         progress(f"{plan.name}: take {count + 1}", 0.3 + 0.6 * count / MAX_TAKES)
         # the sum of two floats may land a rounding error beyond the range both respect
         trial = take_at(bench.space.clip({**take.settings, **_named(actuators, knobs + step)}))
-        there = _errors(asks, trial)
+        there = _errors(asks, trial, plan)
         jacobian += np.outer(there - here - jacobian @ step, step) / max(step @ step, 1e-12)
         solution.log += _log(f"step {count}", asks, take, trial)
         old, new = np.sum((weights * here) ** 2), np.sum((weights * there) ** 2)
@@ -111,7 +116,7 @@ def solve(
             take, knobs, here, share = trial, knobs + step, there, 1.0
         else:
             share *= 0.5
-        if _close(asks, take):
+        if _close(asks, take, plan):
             break
         leaning = _leaning(bench, actuators, plan, knobs, take)
         relaxable = _limits_in_the_way(asks, take, plan, leaning) if count >= 2 else ()
@@ -132,12 +137,22 @@ def _taker(bench: Bench, plan: Plan):
     return lambda settings: bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most, quick=True)
 
 
-def _errors(asks: Mapping[str, Ask], take: Take) -> np.ndarray:
-    return np.array([ask.error(take.heard[name]) for name, ask in asks.items()])
+def _errors(asks: Mapping[str, Ask], take: Take, plan: Plan) -> np.ndarray:
+    """What each ask is missed by, in tolerances, and last the loudness that could not be had cleanly."""
+    heard = [ask.error(take.heard[name]) for name, ask in asks.items()]
+    return np.array([*heard, _shortfall_lu(take, plan) / SHORTFALL_LU])
 
 
-def _close(asks: Mapping[str, Ask], take: Take) -> bool:
-    return all(ask.weight * abs(ask.error(take.heard[name])) <= CLOSE for name, ask in asks.items())
+def _shortfall_lu(take: Take, plan: Plan) -> float:
+    """How much quieter than asked the take is because the limiter stands at its cap; else 0."""
+    capped = take.delivered.reduction_p99_db > house.limits()["limiter_p99_db"].hard - 0.1
+    return max(0.0, plan.loudness_lufs - take.delivered.loudness_lufs) if capped else 0.0
+
+
+def _close(asks: Mapping[str, Ask], take: Take, plan: Plan) -> bool:
+    return not _shortfall_lu(take, plan) and all(
+        ask.weight * abs(ask.error(take.heard[name])) <= CLOSE for name, ask in asks.items()
+    )
 
 
 def _named(actuators: Sequence[Actuator], knobs: np.ndarray) -> dict[str, float]:
@@ -152,6 +167,8 @@ def _bounds(actuators: Sequence[Actuator], plan: Plan) -> tuple[np.ndarray, np.n
 def _step(jacobian, errors, actuators, plan, knobs, origin, weights) -> np.ndarray:
     """Levenberg-Marquardt in a box: least squared error in tolerances, pulled towards `origin`."""
     typical = np.array([a.typical for a in actuators])
+    # without a shortfall peaks may go where they like
+    weights = np.where(np.arange(len(weights)) == len(weights) - 1, errors[-1] > 0, 1.0) * weights
     low, high = _bounds(actuators, plan)
     # A plan may start outside a default limit (a user's preset): stay, but never go further out.
     low, high = np.minimum(low, knobs), np.maximum(high, knobs)
@@ -192,10 +209,9 @@ def tasteful_eq(
 def _cut_to_reach(asks, take, jacobian, actuators, plan, knobs, origin) -> dict[str, Ask]:
     """Asks no allowed setting can reach are cut before they are asked, and say so."""
     generous = plan.relaxing(house.limits())
-    errors = _errors(asks, take)
-    left = errors + jacobian @ _step(
-        jacobian, errors, actuators, generous, knobs, origin, np.ones(len(errors))
-    )
+    errors = np.array([*_errors(asks, take, plan)[:-1], 0.0])  # reach is asked of the targets alone
+    step = _step(jacobian, errors, actuators, generous, knobs, origin, np.ones(len(errors)))
+    left = (errors + jacobian @ step)[:-1]
     cut = {}
     for rest, (name, ask) in zip(left, asks.items(), strict=True):
         towards = rest * ask.by < 0  # what is left lies on the far side of the ask
@@ -226,7 +242,9 @@ def _leaning(bench, actuators, plan, knobs, take) -> dict[str, str]:
 
 def _limits_in_the_way(asks, take, plan, leaning) -> set[str]:
     """Default limits a knob leans on while a promise is still missed by about its tolerance."""
-    missed = any(ask.claimed and abs(ask.error(take.heard[name])) > NEARLY for name, ask in asks.items())
+    missed = _shortfall_lu(take, plan) > 0 or any(
+        ask.claimed and abs(ask.error(take.heard[name])) > NEARLY for name, ask in asks.items()
+    )
     names = set(leaning.values()) - plan.relaxed
     return {name for name in names if missed and house.limits()[name].default != house.limits()[name].hard}
 
