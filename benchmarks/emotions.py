@@ -43,10 +43,10 @@ def claimed_table(records) -> None:
     by_cell = defaultdict(list)
     infeasible, asked = [], 0
     for song, emotion, row in cells(records):
-        claimed = abs(row["shift"]) >= 2 * row["tolerance"] - 1e-9
-        if row["cut"]:
+        claimed = abs(row["planned"]) >= 2 * row["tolerance"] - 1e-9
+        asked += claimed
+        if claimed and row["cut"]:
             infeasible.append((song, emotion, row["target"], row["cut"]))
-        asked += claimed or bool(row["cut"])
         if claimed and not row["cut"]:
             by_cell[emotion, row["target"]].append((row["after"] - row["neutral"], row["shift"]))
     print(f"\n### Claimed cells (|ask| >= 2 tolerances) on {len(records)} songs\n")
@@ -75,10 +75,8 @@ def claimed_table(records) -> None:
 def zero_table(records) -> None:
     kept = defaultdict(list)
     for _, _, row in cells(records):
-        if abs(row["shift"]) < 1e-9 and not row["cut"]:
+        if abs(row["planned"]) < 0.25 * row["tolerance"]:
             kept[row["target"]].append(abs(row["after"] - row["neutral"]) <= 2 * row["tolerance"])
-        elif abs(row["shift"]) < 0.25 * row["tolerance"] and not row["cut"]:
-            kept[row["target"]].append(abs(row["after"] - row["asked"]) <= 2 * row["tolerance"])
     print("\n### Cells claimed as zero: share within 2 tolerances of the song's neutral\n")
     for target, values in kept.items():
         print(f"- {target}: {np.mean(values):.0%} of {len(values)}")

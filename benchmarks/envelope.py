@@ -35,9 +35,9 @@ from daiw_master.midi import render_midi
 from daiw_master.pipeline import LONGEST_TAIL_S, Options, chain_of
 from daiw_master.plan import make_plan
 from daiw_master.refine.asks import ask_of
-from daiw_master.refine.bench import Bench
+from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import done_asks, set_room
-from daiw_master.refine.master import _inside_stereo_limits
+from daiw_master.refine.enforce import inside_stereo_limits
 from daiw_master.refine.song import put_on_bench, send_of
 from daiw_master.targets import BANDS, HEARD
 
@@ -107,8 +107,11 @@ def hear_neutral(path: Path) -> dict[str, float]:
     settings["imager.correlation_floor"] = house.limits()["correlation_p5"].default
     settings = set_room(bench, plan, settings, done_asks(plan, True, send is not None))
     most = house.limits()["limiter_p99_db"].hard
-    take = bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most, quick=True)
-    take = _inside_stereo_limits(bench, plan, take)
+
+    def take_at(settings: dict) -> Take:
+        return bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most, quick=True)
+
+    take = inside_stereo_limits(bench, take_at(settings), take_at, tasteful=True)
     return dict(take.heard) | {"seconds": min(EXCERPT_S, rendered.duration_s)}
 
 

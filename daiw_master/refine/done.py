@@ -28,7 +28,7 @@ NONE_DB = -60.0
 LEAST_DRIVE_DB = -48.0
 #: Harmonics stay this far under the band they are made from, whatever the drive asks: beyond it the
 #: band is replaced, not coloured.
-MOST_MIX_DB = -12.0
+MOST_MIX_DB = -16.0
 #: Where a reverberation time is read.
 MID_BAND_HZ = (500.0, 2000.0)
 

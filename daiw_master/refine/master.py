@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from daiw_master import house
 from daiw_master.plan import Plan
 from daiw_master.refine.asks import EMPTY_WEIGHT, Ask, ask_of, is_empty
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import DoneAsk, done_asks, set_drive, set_room
-from daiw_master.refine.guards import Guard, check_guards, stereo_guards
+from daiw_master.refine.enforce import inside_compressor_limits, inside_stereo_limits, side_room_db
+from daiw_master.refine.guards import Guard, check_guards
 from daiw_master.refine.solver import LogEntry, solve
 from daiw_master.targets import BANDS
 
 #: A compressor threshold about 6 dB under staged music: it works on the body, not on single peaks.
 THRESHOLD_DB = -26.0
-#: Aim this much inside a stereo limit, so that the later stages cannot push past it.
-MARGIN_DB = 0.5
-STEREO_ROUNDS = 5
 
 
 @dataclass
@@ -56,7 +54,14 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda what, don
         bench, bare, settings, done_asks(bare, bench.song.is_midi, bench.song.send is not None)
     )
     progress("neutral: first take", 0.3)
-    take = _inside_stereo_limits(bench, bare, _take(bench, bare, settings))
+
+    def stereo(take: Take) -> Take:
+        # a render is narrowed to what taste allows, so that a feeling may widen it again; a finished
+        # file only to what is safe
+        again = partial(_take, bench, bare)
+        return inside_stereo_limits(bench, take, again, tasteful=bench.song.is_midi)
+
+    take = stereo(_take(bench, bare, settings))
     if not bench.song.is_midi:
         return take
     asks = _tone_asks(take.heard)
@@ -64,7 +69,8 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda what, don
         return take
     progress("neutral: tone", 0.6)
     solved = solve(bench, bare, take.settings, asks, first=take, progress=progress).take
-    return _inside_stereo_limits(bench, bare, _take(bench, bare, solved.settings))
+    settings = inside_compressor_limits(bench, bare, dict(solved.settings))
+    return stereo(_take(bench, bare, settings))
 
 
 def make_master(
@@ -72,7 +78,7 @@ def make_master(
 ) -> Master:
     """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
     done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
-    asks = ask_of(plan, neutral.heard, bench.song.duration_s, _side_room_db(bench, neutral))
+    asks = ask_of(plan, neutral.heard, bench.song.duration_s, side_room_db(bench, neutral))
     if plan.is_neutral:
         take, log, at_limit = neutral, [], {}
     else:
@@ -92,7 +98,8 @@ def make_master(
         take = replace(take, settings=settings)
     if take is not neutral:
         progress(f"{plan.name}: delivering", 0.9)
-        take = _inside_stereo_limits(bench, plan, _take(bench, plan, take.settings))
+        settings = inside_compressor_limits(bench, plan, dict(take.settings))
+        take = inside_stereo_limits(bench, _take(bench, plan, settings), partial(_take, bench, plan))
     guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
 
@@ -112,62 +119,6 @@ def _resting(bench: Bench, plan: Plan) -> dict[str, float]:
 def _take(bench: Bench, plan: Plan, settings: Mapping[str, float]) -> Take:
     most = house.limits()["limiter_p99_db"].hard
     return bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most)
-
-
-def _inside_stereo_limits(bench: Bench, plan: Plan, take: Take) -> Take:
-    """The side signal turned down where the sound lies beyond a stereo limit, and taken again.
-
-    Nearly exact in dB; crossovers are soft, so a second round closes what the first left.
-    """
-    for _ in range(STEREO_ROUNDS):
-        mended = _narrowed(bench, plan, take)
-        if mended == take.settings:
-            break
-        take = _take(bench, plan, mended)
-    return take
-
-
-def _side_room_db(bench: Bench, take: Take) -> float:
-    """How far the side may rise before it, or what is lost in mono, meets its limit."""
-    found = stereo_guards(take.samples, bench.song.rate)
-    if not found:
-        return math.inf
-    limits = house.limits()
-    # A decibel more side is about half a unit more lost in mono.
-    return min(
-        limits["side_to_mid_db"].hard - found["side_to_mid_db"],
-        2.0 * (limits["fold_down_loss_lu"].hard - found["fold_down_loss_lu"]),
-    )
-
-
-def _narrowed(bench: Bench, plan: Plan, take: Take) -> dict[str, float]:
-    """Settings with less side, by what the finished sound has too much of it."""
-    found, settings = stereo_guards(take.samples, bench.song.rate), dict(take.settings)
-    if not found or "imager.low_width_db" not in settings:
-        return settings
-
-    def excess(name: str) -> float:
-        limit = house.limits()[name]
-        return -1.0 if name in plan.relaxed and limit.default != limit.hard else found[name] - limit.hard
-
-    def lower(knob: str, by: float) -> None:
-        param = bench.space[knob]
-        settings[knob] = min(max(settings[knob] - by, param.low), param.high)
-
-    if excess("side_low_db") > 0:
-        # Soft crossovers: a decibel on the knob is about two thirds of one in the band, and where the
-        # low band is shut already, what is left leaks in from the next one.
-        shut = settings["imager.low_width_db"] <= bench.space["imager.low_width_db"].low
-        lower(
-            "imager.low_mid_width_db" if shut else "imager.low_width_db",
-            1.5 * excess("side_low_db") + MARGIN_DB,
-        )
-    # A decibel less side is about half a unit less lost in mono.
-    wide = max(excess("side_to_mid_db"), 2.0 * excess("fold_down_loss_lu"))
-    if wide > 0:
-        for band in ("low_mid", "mid", "high"):
-            lower(f"imager.{band}_width_db", wide + MARGIN_DB)
-    return settings
 
 
 def _tone_asks(heard: Mapping[str, float]) -> dict[str, Ask]:

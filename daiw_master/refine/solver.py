@@ -34,7 +34,7 @@ CLOSE = 0.5
 PROMISE_WEIGHT = 1.5
 #: Loudness that the limiter cannot give cleanly weighs like this many LU to a tolerance: peaks are
 #: then softened before it, as far as the other targets can bear.
-SHORTFALL_LU = 0.5
+SHORTFALL_LU = 0.25
 #: A take must take this share off the squared error to be worth another one.
 WORTHWHILE = 0.05
 #: A promise missed by more of its tolerance than this may have a limit relaxed for it.

@@ -14,6 +14,7 @@ class TargetRow(BaseModel):
     unit: str
     asked: float | None = Field(description="absolute wanted value; None where nothing was asked")
     shift: float = Field(0.0, description="asked relative to neutral")
+    planned: float = Field(0.0, description="the shift before anything was cut of it")
     before: float | None = None
     neutral: float | None = None
     after: float

@@ -59,13 +59,14 @@ def _delivery_rows(master: Master, before, final) -> list[TargetRow]:
     ]  # fmt: skip
 
 
-def _row(name, asked, before, neutral, after, verdict, why="", shift=0.0, cut="") -> TargetRow:
+def _row(name, asked, before, neutral, after, verdict, why="", shift=0.0, cut="", planned=0.0) -> TargetRow:
     field = FIELDS[name]
     return TargetRow(
         target=name,
         unit=field.unit,
         asked=asked,
         shift=shift,
+        planned=planned,
         before=before.get(name) if before else None,
         neutral=neutral,
         after=after,
@@ -100,9 +101,16 @@ def _heard_rows(master: Master, before, final) -> list[TargetRow]:
                 why,
                 ask.by,
                 ask.cut,
+                _planned(master, name),
             )
         )
     return rows
+
+
+def _planned(master: Master, name: str) -> float:
+    """The shift as the plan had it, before this song cut it."""
+    shift = master.plan.shifts.get(name)
+    return shift.by if shift and name not in master.plan.wanted else 0.0
 
 
 def _reason(master: Master) -> str:
