@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from daiw_master.params import Space
 from daiw_master.plan import Plan
+from daiw_master.stack.rider import REACH_DB
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,13 @@ ACTUATORS: tuple[Actuator, ...] = (
     ),
     Actuator("dynamics.attack_db", _symmetric("shaper_db"), 1.0, 2.0, "shaper_db"),
     Actuator("dynamics.sustain_db", _symmetric("shaper_db"), 1.0, 2.0, "shaper_db"),
-    # The rider's full travel is +-3 dB, so a limit in dB is a share of it.
+    # The knob is a share of the rider's reach, the limit is in dB.
     Actuator(
         "dynamics.ride",
-        lambda plan: (-min(1.0, plan.limit("ride_db") / 3.0), min(1.0, plan.limit("ride_db") / 3.0)),
+        lambda plan: (
+            -min(1.0, plan.limit("ride_db") / REACH_DB),
+            min(1.0, plan.limit("ride_db") / REACH_DB),
+        ),
         0.25,
         0.3,
         "ride_db",

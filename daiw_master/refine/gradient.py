@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import torch
 
+from daiw_master import house
 from daiw_master.meters import heard
 from daiw_master.refine.actuators import free_actuators
 from daiw_master.refine.bench import Bench, Take, loudness_matched
@@ -65,7 +66,8 @@ def refine_by_gradient(
     step = tasteful_eq(bench, made.plan, actuators, made.take, here, step)
     moved = {a.knob: float(v) for a, v in zip(actuators, here + step, strict=True)}
     settings = bench.space.clip({**made.take.settings, **moved})
-    take = bench.take(settings, made.plan.loudness_lufs, made.plan.ceiling_dbtp, 6.0)
+    most = house.limits()["limiter_p99_db"].hard
+    take = bench.take(settings, made.plan.loudness_lufs, made.plan.ceiling_dbtp, most)
     guards = check_guards(bench, take)
     broken = {guard.name for guard in guards if not guard.holds}
     newly_broken = broken - {guard.name for guard in made.violations}

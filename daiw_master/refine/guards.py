@@ -16,6 +16,7 @@ from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.stack.dynamics import gain_reduction_db
 from daiw_master.stack.eq import eq_response_db
+from daiw_master.stack.rider import REACH_DB
 from daiw_master.targets import BAND_EDGES_HZ
 
 #: Meters and filters agree to about this much; a guard is not broken by rounding.
@@ -105,7 +106,7 @@ def dynamics_guards(bench: Bench, settings: Mapping[str, float]) -> dict[str, fl
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{place}.")}
     found = {
         "shaper_db": max(abs(own["attack_db"]), abs(own["sustain_db"])),
-        "ride_db": 3.0 * abs(own["ride"]),
+        "ride_db": REACH_DB * abs(own["ride"]),
     }
     if own["ratio"] > 1.0:
         reduction = reduction_over_music(bench, place, settings, own)
