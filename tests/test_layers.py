@@ -18,7 +18,7 @@ LAYERS = (
     ("errors", "units"),
     ("params", "data", "audio"),
     ("targets",),
-    ("house",),
+    ("house", "moves", "strength"),
     ("plan",),
     ("intent", "meters"),
     ("stack",),

@@ -8,7 +8,8 @@ import pytest
 
 from daiw_master.errors import OutOfRangeError, UnknownNameError
 from daiw_master.house import limits
-from daiw_master.plan import STRENGTH_GROUPS, Shift, make_plan, parse_strength, strength_of
+from daiw_master.plan import Shift, make_plan, parse_strength
+from daiw_master.strength import STRENGTH_GROUPS, strength_of
 from daiw_master.targets import FIELDS
 
 
