@@ -101,17 +101,6 @@ def _moves(row: Mapping, source: str, word: str, weight: float) -> Iterator[Move
 ROW_FACTS = (
     "name", "about", "why", "means", "star", "aliases", "words", "claims", "example_emotions", "kind",
 )  # fmt: skip
-    "name",
-    "about",
-    "why",
-    "means",
-    "star",
-    "aliases",
-    "words",
-    "claims",
-    "example_emotions",
-    "kind",
-)
 
 
 def check_switch(what: str, value: object) -> None:
