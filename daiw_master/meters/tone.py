@@ -118,13 +118,28 @@ def band_levels(seen: Spectrum) -> torch.Tensor:
     """How the eight bands stand against each other: (batch, 8) dB, each minus the mean of the eight.
 
     Gated power, in the order of `BAND_EDGES_HZ`. Gain changes nothing; a flat +1.5 dB in one band
-    reads +1.31 there and -0.19 elsewhere. In the mean no band counts for less than -45 dB of the
-    total: whether an empty band is filled must not move the other seven.
+    reads +1.31 there and -0.19 elsewhere.
     """
+    level = _shares_db(seen)
+    return level - _mean_db(level)
+
+
+def band_mean_db(seen: Spectrum) -> torch.Tensor:
+    """The mean that `band_levels` are read against, relative to the whole sound: (batch,) dB."""
+    return _mean_db(_shares_db(seen)).squeeze(-1)
+
+
+def _shares_db(seen: Spectrum) -> torch.Tensor:
     mid, side = seen.gated()
-    level = _relative_db(band_energies(mid + side, BAND_EDGES_HZ))
+    return _relative_db(band_energies(mid + side, BAND_EDGES_HZ))
+
+
+def _mean_db(level: torch.Tensor) -> torch.Tensor:
+    """The mean of the bands. None counts for less than -45 dB of the total: whether an empty band is
+    filled must hardly move the other seven.
+    """
     least = level.detach().amax(-1, keepdim=True).clamp_max(_LEAST_IN_MEAN_DB)  # silence: all alike
-    return level - torch.maximum(level, least).mean(-1, keepdim=True)
+    return torch.maximum(level, least).mean(-1, keepdim=True)
 
 
 def centroid_hz(seen: Spectrum) -> torch.Tensor:

@@ -14,10 +14,12 @@ from daiw_master.targets import BANDS, FIELDS, HEARD, WIDTHS
 MONO_WIDTH_DB = -45.0
 #: A band with less than this share of the sound (dB) holds nothing: piano has no air to soften.
 EMPTY_SHARE_DB = -52.0
-#: What its error counts for in the solver, so that it is not fought over.
-EMPTY_WEIGHT = 0.1
-#: Loudness range is the spread of 3 s windows: below this there are too few of them.
-SHORTEST_RANGE_S = 10.0
+#: What its error counts for in the solver, so that it is not fought over: harmonics may lift an empty
+#: band by 20 dB and still nobody hears it.
+EMPTY_WEIGHT = 0.02
+#: Loudness range is the spread of 3 s windows: of ten seconds it reads mostly how the last chord dies
+#: away. EBU Tech 3342 warns of programmes under a minute; half of one is where songs begin to tell.
+SHORTEST_RANGE_S = 30.0
 #: Loudness range does not fall below what steady music already has.
 RANGE_FLOOR_LU = 1.2
 #: Share of the range above that floor which rider and compressor can take before music suffers.

@@ -15,11 +15,12 @@ from daiw_master import house
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.probes import decay_time_s
 from daiw_master.meters.probes import drive_db as residual_db
+from daiw_master.meters.tone import band_mean_db, spectrum
 from daiw_master.plan import Plan
 from daiw_master.refine.bench import Bench
 from daiw_master.stack.chain import run_chain
 from daiw_master.stack.reverb import impulse_response, synced_predelay_ms
-from daiw_master.targets import FIELDS
+from daiw_master.targets import BANDS, FIELDS
 from daiw_master.units import db_from_gain, gain_from_db
 
 #: The floor of the wet and drive fields: none at all, and the stage is left alone.
@@ -29,6 +30,9 @@ LEAST_DRIVE_DB = -48.0
 #: Harmonics stay this far under the band they are made from, whatever the drive asks: beyond it the
 #: band is replaced, not coloured.
 MOST_MIX_DB = -16.0
+#: How far harmonics may lift the mean that all bands are read against (half a tolerance), and in how
+#: many rounds the drive is turned down to that.
+MOST_FILLING_DB, FILLING_ROUNDS = 0.25, 4
 #: Where a reverberation time is read.
 MID_BAND_HZ = (500.0, 2000.0)
 
@@ -144,11 +148,31 @@ def set_drive(
     for _ in range(2):
         off = ask.wanted - measured_drive_db(bench, knobs)
         knobs[knob] = min(_held(bench, knob, knobs[knob] + off), most)
-    got = measured_drive_db(bench, knobs) if knobs[knob] == most else ask.wanted
-    if got < ask.wanted - FIELDS["drive_db"].tolerance and "drive_db" not in plan.wanted:
-        why = f"wanted {ask.wanted:.0f} dB of drive: this song has little to drive, {got:.0f} dB given"
+    if "drive_db" in plan.wanted:
+        return knobs, dict(asks)
+    reason = "has little to drive"
+    for _ in range(FILLING_ROUNDS):
+        filling = filling_db(bench, place, knobs) - MOST_FILLING_DB
+        if filling <= 0:
+            break
+        reason = "has no highs, and harmonics would invent them"
+        knobs[knob] = _held(bench, knob, knobs[knob] - len(BANDS) * filling - 0.5)
+    lowered = knobs[knob] == most or reason != "has little to drive"
+    got = measured_drive_db(bench, knobs) if lowered else ask.wanted
+    if got < ask.wanted - FIELDS["drive_db"].tolerance:
+        why = f"wanted {ask.wanted:.0f} dB of drive: this song {reason}; {got:.0f} dB given"
         ask = replace(ask, wanted=got, cut=why)
     return knobs, {**asks, "drive_db": ask}
+
+
+def filling_db(bench: Bench, place: str, settings: Mapping[str, float]) -> float:
+    """How far harmonics lift the mean of the bands: next to nothing unless they fill an empty one."""
+    rate = bench.song.rate
+    with torch.no_grad():
+        dry = bench.windows_before(place, settings)
+        wet = run_chain({place: bench.placed[place]}, dry, rate, settings)
+        lift = band_mean_db(spectrum(wet, rate)) - band_mean_db(spectrum(dry, rate))
+        return float(lift[integrated_loudness(dry, rate).argmax()])
 
 
 def measured_wet_db(bench: Bench, settings: Mapping[str, float]) -> float:

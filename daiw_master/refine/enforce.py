@@ -62,10 +62,9 @@ def _narrowed(bench: Bench, take: Take, tasteful: bool) -> dict[str, float]:
 
     low = found["side_low_db"] - allowed["side_low_db"]
     if low > 0:
-        # Soft crossovers: a decibel on the knob is about two thirds of one in the band, and where the
-        # low band is shut already, what is left leaks in from the next one.
+        # Where the low band is shut already, what is left leaks in from the next one.
         shut = settings["imager.low_width_db"] <= bench.space["imager.low_width_db"].low
-        lower("imager.low_mid_width_db" if shut else "imager.low_width_db", 1.5 * low + MARGIN_DB)
+        lower("imager.low_mid_width_db" if shut else "imager.low_width_db", low + MARGIN_DB)
     wide = max(
         found["side_to_mid_db"] - allowed["side_to_mid_db"],
         _too_much_side_db(found["fold_down_loss_lu"], allowed["fold_down_loss_lu"]),

@@ -21,10 +21,11 @@ from daiw_master.stack.hops import averaged, drawn, smoothed
 from daiw_master.targets import WIDTH_EDGES_HZ
 from daiw_master.units import gain_from_db, samples_from_ms
 
-#: The inner edges of the bands in which width is heard (120, 500 and 4000 Hz).
-CROSSOVERS_HZ = tuple(low for low, _ in WIDTH_EDGES_HZ.values())[1:]
-#: Width of a crossover's slope, as a fraction of its frequency, and how deep its stop band lies.
-TRANSITION, STOP_BAND_DB = 0.6, 60.0
+#: The inner edges of the bands in which width is heard (500 and 4000 Hz); the lowest crossover stands a
+#: little over its edge of 120 Hz and is steep, so that a low end made mono is mono right up to there.
+CROSSOVERS_HZ = (145.0, WIDTH_EDGES_HZ["mid"][0], WIDTH_EDGES_HZ["high"][0])
+#: Width of each crossover's slope, as a fraction of its frequency, and how deep the stop bands lie.
+TRANSITIONS, STOP_BAND_DB = (0.35, 0.6, 0.6), 60.0
 
 HOP_MS = 10.0
 #: Over how many hops correlation is read: 110 ms, shorter than any meter's window.
@@ -39,14 +40,14 @@ QUIET_POWER = 1e-10
 FADE = 0.1
 
 
-def _low_pass(hz: float, taps: int, rate: int) -> torch.Tensor:
+def _low_pass(hz: float, transition: float, taps: int, rate: int) -> torch.Tensor:
     """Windowed-sinc low-pass of unit gain at 0 Hz, (taps,) float64, `taps` odd.
 
     Kaiser window: Kaiser 1974; beta for 60 dB from Oppenheim and Schafer eq. 7.75.
     """
     n = torch.arange(taps, dtype=torch.float64) - taps // 2
     beta = 0.1102 * (STOP_BAND_DB - 8.7)
-    own = _taps_for(hz, rate)  # a higher crossover needs a shorter filter; the rest stays zero
+    own = _taps_for(hz, transition, rate)  # a higher crossover needs a shorter filter; the rest stays zero
     window = functional.pad(
         torch.kaiser_window(own, periodic=False, beta=beta, dtype=torch.float64), [(taps - own) // 2] * 2
     )
@@ -54,9 +55,9 @@ def _low_pass(hz: float, taps: int, rate: int) -> torch.Tensor:
     return taps_of / taps_of.sum()
 
 
-def _taps_for(hz: float, rate: int) -> int:
-    """Odd Kaiser length for a slope of TRANSITION * hz (Oppenheim and Schafer eq. 7.76)."""
-    slope = 2 * math.pi * TRANSITION * hz / rate
+def _taps_for(hz: float, transition: float, rate: int) -> int:
+    """Odd Kaiser length for a slope of transition * hz (Oppenheim and Schafer eq. 7.76)."""
+    slope = 2 * math.pi * transition * hz / rate
     return 2 * math.ceil((STOP_BAND_DB - 8) / (2.285 * slope) / 2) + 1
 
 
@@ -66,12 +67,12 @@ def _side_change(gains: list[torch.Tensor], rate: int) -> torch.Tensor:
     With low-passes L1, L2, L3 the bands are L1, L2 - L1, L3 - L2 and 1 - L3; collected by filter,
     each low-pass carries the difference between the gains on its two sides.
     """
-    taps = _taps_for(CROSSOVERS_HZ[0], rate)
+    taps = _taps_for(CROSSOVERS_HZ[0], TRANSITIONS[0], rate)
     unit = torch.zeros(taps, dtype=gains[0].dtype, device=gains[0].device)
     unit[taps // 2] = 1.0
     change = (gains[-1] - 1.0) * unit
-    for hz, below, above in zip(CROSSOVERS_HZ, gains, gains[1:], strict=False):
-        change = change + (below - above) * _low_pass(hz, taps, rate).to(unit)
+    for hz, transition, below, above in zip(CROSSOVERS_HZ, TRANSITIONS, gains, gains[1:], strict=False):
+        change = change + (below - above) * _low_pass(hz, transition, taps, rate).to(unit)
     return change
 
 

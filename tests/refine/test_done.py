@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
+from scipy.signal import butter, sosfilt
 
 from daiw_master import house
 from daiw_master.plan import Shift, make_plan
 from daiw_master.refine.done import (
+    MOST_FILLING_DB,
     NONE_DB,
     done_asks,
+    filling_db,
     measured_decay_s,
     measured_drive_db,
     measured_wet_db,
@@ -19,6 +23,7 @@ from daiw_master.refine.done import (
     set_room,
 )
 from daiw_master.stack.reverb import synced_predelay_ms
+from tests import signals
 from tests.refine.benches import RATE, bench, song
 
 
@@ -140,3 +145,18 @@ def test_only_the_send_reaches_the_room():
     desk.song = replace(song(1.0), send=torch.zeros(1, 2, RATE))
     settings = {**desk.space.defaults(), "reverb.wet_db": -6.0}
     assert torch.allclose(desk.after_room(settings), desk.song.x, atol=1e-6)
+
+
+def test_harmonics_do_not_fill_a_song_without_highs():
+    """An empty band that fills up would move the mean all bands are read against."""
+    desk = bench("exciter", seconds=3.0)
+    dark = butter(10, 5500, fs=RATE, output="sos")
+    noise = 0.1 * signals.noise(3.0).numpy()
+    desk.song = replace(desk.song, x=torch.from_numpy(sosfilt(dark, noise).copy()).float())
+    plan = plan_of(drive_db=38.0, relaxed=["exciter_db"])
+    asked = done_asks(plan, is_midi=False, has_send=False)
+    settings, given = set_drive(desk, plan, desk.space.defaults(), asked)
+    assert given["drive_db"].wanted < asked["drive_db"].wanted - 3
+    assert "harmonics would invent them" in given["drive_db"].cut
+    assert filling_db(desk, "exciter", settings) <= MOST_FILLING_DB
+    assert measured_drive_db(desk, settings) == pytest.approx(given["drive_db"].wanted, abs=0.5)
