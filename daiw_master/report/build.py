@@ -15,8 +15,9 @@ from daiw_master.midi import Rendered
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.master import Master
 from daiw_master.report.curves import curve_of
-from daiw_master.report.model import Curve, Report
+from daiw_master.report.model import Automation, Curve, IntentLine, Report
 from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
+from daiw_master.report.work import move_rows, reduction_of
 
 #: Whose versions a report names: what can change the sound.
 _VERSIONS_OF = ("daiw-master", "torch", "pedalboard", "numpy", "scipy", "pyfluidsynth")
@@ -67,9 +68,16 @@ def master_report(
     bench: Bench,
     audio: Audio,
     curves: Sequence[Curve],
+    *,
+    said: Sequence[IntentLine] = (),
+    automation: Automation | None = None,
 ) -> Report:
-    """The report of a finished master; `audio` is what will be written, and it is measured anew."""
+    """The report of a finished master; `audio` is what will be written, and it is measured anew.
+
+    `said`: the intent in the composer's own words. `automation`: how the form moved the master.
+    """
     after = measure(audio)
+    plan = made.plan
     return Report(
         **source.facts,
         emotion=intent.name,
@@ -82,8 +90,14 @@ def master_report(
         settings=setting_rows(made, bench, neutral.settings),
         chain=[*bench.placed, "loudness", "limiter"],
         log=step_rows(made),
-        relaxed=sorted(made.plan.relaxed | {guard.name for guard in made.guards if guard.relaxed}),
+        relaxed=sorted(plan.relaxed | {guard.name for guard in made.guards if guard.relaxed}),
         curves=[*curves, curve_of("master", audio)],
+        intent=list(said),
+        moves=move_rows(plan, bench.space),
+        lifted=dict(plan.lifted),
+        silenced=dict(plan.silenced),
+        reduction=reduction_of(bench, made.take, audio.duration_s),
+        automation=automation,
     )
 
 

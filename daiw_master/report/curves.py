@@ -1,4 +1,4 @@
-"""A sound as two lines, tone and loudness over time: what the picture draws, small enough for the report."""
+"""A sound as lines, in tone and in time: what picture and page draw, small enough for the report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 
 from daiw_master.audio import Audio
 from daiw_master.meters.loudness import short_term
+from daiw_master.meters.stereo import correlation, side_to_mid_db
 from daiw_master.meters.tone import FINE_CENTRES_HZ, band_energies, spectrum
 from daiw_master.meters.traces import TICKS_PER_S, scan
 from daiw_master.report.model import Curve
@@ -21,25 +22,38 @@ EMPTY_DB = -70.0
 
 @torch.no_grad()
 def curve_of(name: str, audio: Audio) -> Curve:
-    """How a sound's tone and loudness run: gated third octaves and the 3 s loudness.
+    """How a sound runs: tone and width in gated third octaves, loudness and correlation over 3 s.
 
     The zero of the tone is the mean of the eight bands, as in `band_*_db`, so level plays no part.
-    A sound shorter than 3 s is one point of loudness.
+    A sound shorter than 3 s is one point of loudness. A mono file has no width and no correlation.
     """
-    energy = sum(spectrum(audio.batch, audio.rate).gated())[0]
+    mid, side = (part[0] for part in spectrum(audio.batch, audio.rate).gated())
+    energy = mid + side
     bands = _db(band_energies(energy, BAND_EDGES_HZ), energy.sum())
     tone = _db(energy, energy.sum()) - bands.mean()
-    hop_s = max(SHORTEST_HOP_S, audio.duration_s / MOST_POINTS)
+    hop_s = hop_for(audio.duration_s)
     seen = scan(audio.batch, audio.rate)
     loudness = short_term(seen, hop_ms=1000 * hop_s)[0]
+    stereo = audio.channels == 2
     return Curve(
         of=name,
         hz=[round(float(hz), 1) for hz in FINE_CENTRES_HZ],
-        third_octave_db=[round(value, 2) for value in tone.tolist()],
+        third_octave_db=_rounded(tone),
         # in whole ticks, as the meter steps, so that points stay in place over an hour
         hop_s=max(1, round(hop_s * TICKS_PER_S)) * seen.tick / seen.rate,
-        short_term_lufs=[round(value, 2) for value in loudness.tolist()],
+        short_term_lufs=_rounded(loudness),
+        width_db=_rounded(side_to_mid_db(mid, side)) if stereo else [],
+        correlation=_rounded(correlation(seen, WINDOW_S, hop_s)[0]) if stereo else [],
     )
+
+
+def hop_for(duration_s: float) -> float:
+    """How far apart a line's points lie: half a second, more where a song is long."""
+    return max(SHORTEST_HOP_S, duration_s / MOST_POINTS)
+
+
+def _rounded(values: torch.Tensor) -> list[float]:
+    return [round(value, 2) for value in values.tolist()]
 
 
 def _db(energy: torch.Tensor, total: torch.Tensor) -> torch.Tensor:

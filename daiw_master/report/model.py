@@ -56,14 +56,52 @@ class StepRow(BaseModel):
     new: float
 
 
+class IntentLine(BaseModel):
+    """One field of the intent, in the composer's own words."""
+
+    field: str
+    text: str
+
+
+class MoveRow(BaseModel):
+    """One thing that was asked, by whose word, and why: a line of the plan's ledger."""
+
+    kind: str
+    what: str
+    value: float | str
+    unit: str = ""
+    why: str
+    source: str = ""
+    word: str = ""
+    voice: str = "feeling"
+
+
+class Reduction(BaseModel):
+    """How hard limiter and compressor leaned on the song: the most within each hop, dB >= 0."""
+
+    hop_s: float
+    limiter_db: list[float]
+    compressor_db: list[float] = Field([], description="empty where no compressor worked")
+
+
+class Automation(BaseModel):
+    """How the form moved the master: gain and high shelf at the middle of each hop."""
+
+    hop_s: float
+    level_db: list[float]
+    brightness_db: list[float] = []
+
+
 class Curve(BaseModel):
-    """One sound as two lines: its tone in third octaves and its loudness over time."""
+    """One sound as lines: tone and width in third octaves, loudness and correlation over time."""
 
     of: str = Field(description="as it came, neutral or master")
     hz: list[float]
     third_octave_db: list[float] = Field(description="gated, against the mean of the eight bands")
     hop_s: float
     short_term_lufs: list[float] = Field(description="loudness of 3 s, the first window from 0 s")
+    width_db: list[float] = Field([], description="side against mid in the same third octaves; empty: mono")
+    correlation: list[float] = Field([], description="left against right in the same windows of 3 s")
 
 
 class Report(BaseModel):
@@ -89,6 +127,12 @@ class Report(BaseModel):
     seed: int = 0
     versions: dict[str, str]
     curves: list[Curve] = Field([], description="what the picture draws")
+    intent: list[IntentLine] = Field([], description="what the composer said, field by field")
+    moves: list[MoveRow] = Field([], description="everything asked, with its source and reason")
+    lifted: dict[str, str] = Field({}, description="house limits not enforced, and why")
+    silenced: dict[str, str] = Field({}, description="verdicts not given, and why")
+    reduction: Reduction | None = None
+    automation: Automation | None = None
 
     def row(self, target: str) -> TargetRow:
         """The row of one target by name; `UnknownNameError` where the report has none (a bypassed song)."""

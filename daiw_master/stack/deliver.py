@@ -38,7 +38,8 @@ class Delivered:
     """The delivered sound and how it got there.
 
     `samples` has the shape that came in. `gain_db` stands before the limiter, `trim_db` (<= 0) after
-    it. `reduction_p99_db`: the limiter takes less than this in 99 % of the music. `loudness_lufs` and
+    it. `reduction_db` (hops,): what the limiter takes on average in every 10 ms; `reduction_p99_db`: it
+    takes less than this in 99 % of the music. `loudness_lufs` and
     `true_peak_dbtp` are those of `samples`, `seen` the walk they were read from; `reached`: the
     loudness is within tolerance.
     """
@@ -50,6 +51,7 @@ class Delivered:
     loudness_lufs: float
     true_peak_dbtp: float
     seen: Scan
+    reduction_db: torch.Tensor
     reached: bool = False
     rounds: int = 0
 
@@ -85,7 +87,8 @@ def deliver(
     seen = scan(song, rate)
     heard_lufs = float(integrated_loudness(seen))
     if heard_lufs <= SILENCE_LUFS:
-        return Delivered(x.clone(), 0.0, 0.0, 0.0, heard_lufs, float(true_peak(song, rate)), seen)
+        nothing = torch.zeros(0, device=x.device)
+        return Delivered(x.clone(), 0.0, 0.0, 0.0, heard_lufs, float(true_peak(song, rate)), seen, nothing)
     gain_db = float(gain_to_loudness_db(seen, loudness_lufs))
     if quick:
         tolerance_lu, max_rounds = max(tolerance_lu, 0.2), min(max_rounds, 3)
@@ -99,7 +102,7 @@ def deliver(
         rounds += 1
         gain_db = gain_db if cap_db is None else min(gain_db, cap_db)
         limited, reduction_db = desk.limited(gain_db)
-        if cap_db is None and reduction_db > max_reduction_db:
+        if cap_db is None and desk.p99(reduction_db) > max_reduction_db:
             del limited
             gain_db = cap_db = desk.gain_at_reduction(max_reduction_db, gain_db)
             limited, reduction_db = desk.limited(gain_db)
@@ -130,15 +133,15 @@ class _Desk:
         self.music = power >= power.max() * gain_from_db(2 * MUSIC_DB)
         self._own_peak_dbtp: float | None = None
 
-    def limited(self, gain_db: float) -> tuple[torch.Tensor, float]:
-        """The song through gain and limiter, and what the limiter stays under in 99 % of the music."""
+    def limited(self, gain_db: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """The song through gain and limiter, and what the limiter takes, hop by hop."""
         # A louder song under a ceiling is the song under a lower ceiling: its peaks are looked up once.
         reductions = reduction_blocks(self.peaks_db, self.rate, self.ceiling_dbtp - gain_db, **self.limiter)
         trace = HopTrace(self.hop)
         samples = apply_reduction(self.song, trace.passing(reductions), gain_db)
-        return samples, self._p99(trace.means())
+        return samples, trace.means()
 
-    def finished(self, samples: torch.Tensor, gain_db: float, reduction_db: float) -> Delivered:
+    def finished(self, samples: torch.Tensor, gain_db: float, reduction_db: torch.Tensor) -> Delivered:
         """A limited song, trimmed and measured; `samples` is turned down in place."""
         if self.highest_db + gain_db <= self.ceiling_dbtp:  # the limiter had nothing to do
             if self._own_peak_dbtp is None:
@@ -153,7 +156,8 @@ class _Desk:
             samples.mul_(gain_from_db(trim_db))
             seen, peak_dbtp = seen.louder(gain_from_db(trim_db)), peak_dbtp + trim_db
         loudness = float(integrated_loudness(seen))
-        return Delivered(samples, gain_db, trim_db, reduction_db, loudness, peak_dbtp, seen)
+        p99_db = self.p99(reduction_db)
+        return Delivered(samples, gain_db, trim_db, p99_db, loudness, peak_dbtp, seen, reduction_db)
 
     def gain_at_reduction(self, reduction_db: float, too_much_db: float) -> float:
         """The highest gain whose reduction stays under a cap.
@@ -169,10 +173,10 @@ class _Desk:
             reductions = reduction_blocks(
                 coarse, self.rate / fine, self.ceiling_dbtp - gain_db, **self.limiter
             )
-            return self._p99(averaged_blocks((block for _, block in reductions), self.hop // fine))
+            return self.p99(averaged_blocks((block for _, block in reductions), self.hop // fine))
 
         gain_db = self._bracketed(read, reduction_db, too_much_db)
-        excess_db = read(gain_db) - self.limited(gain_db)[1]
+        excess_db = read(gain_db) - self.p99(self.limited(gain_db)[1])
         return self._bracketed(read, reduction_db + excess_db, too_much_db)
 
     def _bracketed(self, read: Callable[[float], float], reduction_db: float, too_much_db: float) -> float:
@@ -194,7 +198,8 @@ class _Desk:
                 low, low_over = middle, over
         return low
 
-    def _p99(self, reduction: torch.Tensor) -> float:
+    def p99(self, reduction: torch.Tensor) -> float:
+        """What a reduction by hops stays under in 99 % of the music."""
         return float(torch.quantile(reduction[self.music], 0.99))
 
 

@@ -1,0 +1,70 @@
+"""What compressor and limiter did over time, and the ledger of what was asked, as report rows."""
+
+from __future__ import annotations
+
+import torch
+
+from daiw_master.params import Space
+from daiw_master.plan import Plan
+from daiw_master.refine.bench import Bench, Take
+from daiw_master.report.curves import hop_for
+from daiw_master.report.model import MoveRow, Reduction
+from daiw_master.stack.deliver import HOP_MS
+from daiw_master.stack.dynamics import gain_reduction_db
+from daiw_master.stack.envelope import control_hop
+from daiw_master.targets import FIELDS
+
+#: A difference between two levels on a scale with a fixed zero is counted in plain steps of it.
+_RELATIVE = {"LUFS": "LU", "dBTP": "dB"}
+
+
+@torch.no_grad()
+def reduction_of(bench: Bench, take: Take, duration_s: float) -> Reduction:
+    """The most that compressor and limiter take in each hop of a written master."""
+    hop_s = hop_for(duration_s)
+    hops = max(1, round(duration_s / hop_s))
+    limiter = _most(take.delivered.reduction_db, HOP_MS / 1000, hop_s, hops)
+    place = next((place for place, effect in bench.placed.items() if effect.name == "dynamics"), None)
+    compressor: list[float] = []
+    if place is not None and take.settings.get(f"{place}.ratio", 1.0) > 1.0:
+        own = {k.partition(".")[2]: v for k, v in take.settings.items() if k.startswith(f"{place}.")}
+        rate = bench.song.rate
+        trace = gain_reduction_db(bench.before(place, take.settings), rate, **own)[0]
+        compressor = _most(trace, control_hop(rate) / rate, hop_s, hops)
+    return Reduction(hop_s=hop_s, limiter_db=limiter, compressor_db=compressor)
+
+
+def _most(trace: torch.Tensor, step_s: float, hop_s: float, hops: int) -> list[float]:
+    """The largest value of a trace (steps,) within each of so many hops; nothing reads 0."""
+    hop_of = (torch.arange(len(trace), device=trace.device) * step_s / hop_s + 1e-6).long()
+    inside = hop_of < hops
+    most = trace.new_zeros(hops).scatter_reduce(0, hop_of[inside], trace[inside], "amax")
+    return [round(value, 2) for value in most.tolist()]
+
+
+def move_rows(plan: Plan, space: Space) -> list[MoveRow]:
+    """The plan's ledger, each number with its unit."""
+    rows = []
+    for move in plan.moves:
+        known = FIELDS.get(move.what) or (space[move.what] if move.what in space else None)
+        unit = known.unit if known else "dB" if move.what.endswith("_db") else ""
+        rows.append(
+            MoveRow(
+                kind=move.kind,
+                what=move.what,
+                value=_value(move.value),
+                unit=_RELATIVE.get(unit, unit) if move.kind == "shift" else unit,
+                why=move.why,
+                source=move.source,
+                word=move.word,
+                voice=move.voice,
+            )
+        )
+    return rows
+
+
+def _value(value: float | str | tuple) -> float | str:
+    """A number stays one; explicit section energies become "Verse 0.5, Chorus 0.9"."""
+    if isinstance(value, tuple):
+        return ", ".join(f"{name} {energy:g}" for name, _, energy in value)
+    return value if isinstance(value, str) else float(value)
