@@ -70,6 +70,8 @@ def ask_of(
         by, cut = (0.0, "") if shift is None else _possible(name, shift.by, neutral, side_room_db)
         why = shift.why if shift else ""
         weight = EMPTY_WEIGHT if is_empty(name, neutral) else 1.0
+        if name in plan.silenced and not by:
+            weight = 0.0  # it may go where it likes
         asks[name] = Ask(name, neutral[name] + by, by, why, cut, weight)
     return _centred(asks, plan)
 

@@ -23,6 +23,12 @@ from daiw_master.stack.reverb import impulse_response, synced_predelay_ms
 from daiw_master.targets import BANDS, FIELDS
 from daiw_master.units import db_from_gain, gain_from_db
 
+#: The knob behind each stage target: who turns it himself asks for nothing.
+DONE_KNOBS = {
+    "reverb_wet_db": "reverb.wet_db",
+    "reverb_decay_s": "reverb.decay_s",
+    "drive_db": "exciter.mix_db",
+}
 #: The floor of the wet and drive fields: none at all, and the stage is left alone.
 NONE_DB = -60.0
 #: Less drive than this is inaudible and cannot be told from a filter's rounding: none is added.
@@ -138,10 +144,9 @@ def set_drive(
     Where a song has next to nothing up there to drive, the drive is what its own harmonics bear.
     """
     place = _place(bench, "exciter")
-    ask = asks["drive_db"]
-    if place is None or f"{place}.mix_db" in plan.settings or ask.wanted <= NONE_DB:
+    if place is None or f"{place}.mix_db" in plan.settings or asks["drive_db"].wanted <= NONE_DB:
         return settings, dict(asks)
-    knob = f"{place}.mix_db"
+    ask, knob = asks["drive_db"], f"{place}.mix_db"
     most = bench.space[knob].high if "drive_db" in plan.wanted else MOST_MIX_DB
     start = settings[knob] if settings[knob] > NONE_DB else ask.wanted
     knobs = {**settings, knob: min(start, most)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from daiw_master import house
 from daiw_master.plan import Plan
@@ -16,15 +16,19 @@ STEREO_ROUNDS = 5
 
 
 def inside_stereo_limits(
-    bench: Bench, take: Take, take_at: Callable[[Mapping[str, float]], Take], tasteful: bool = False
+    bench: Bench,
+    take: Take,
+    take_at: Callable[[Mapping[str, float]], Take],
+    tasteful: bool = False,
+    lifted: Collection[str] = (),
 ) -> Take:
     """The side signal turned down where the sound lies beyond a stereo limit, and taken again.
 
-    To the hard limits, or to the default ones when `tasteful`. Nearly exact in dB; crossovers are
-    soft, so further rounds close what the first left.
+    To the hard limits, or to the default ones when `tasteful`; a `lifted` limit is left alone. Nearly
+    exact in dB; crossovers are soft, so further rounds close what the first left.
     """
     for _ in range(STEREO_ROUNDS):
-        mended = _narrowed(bench, take, tasteful)
+        mended = _narrowed(bench, take, tasteful, lifted)
         if mended == take.settings:
             break
         take = take_at(mended)
@@ -45,16 +49,20 @@ def side_room_db(bench: Bench, take: Take) -> float:
 
 def _too_much_side_db(loss_lu: float, allowed_lu: float) -> float:
     """How much side is too much, from what is lost in mono: loss = 10 log10(1 + side / mid)."""
+    if allowed_lu == math.inf:
+        return -math.inf
     side = max(10 ** (loss_lu / 10) - 1, 1e-6)
     return 10 * math.log10(side / (10 ** (allowed_lu / 10) - 1))
 
 
-def _narrowed(bench: Bench, take: Take, tasteful: bool) -> dict[str, float]:
+def _narrowed(bench: Bench, take: Take, tasteful: bool, lifted: Collection[str]) -> dict[str, float]:
     """Settings with less side, by what the finished sound has too much of it."""
     found, settings = stereo_guards(take.samples, bench.song.rate), dict(take.settings)
     if not found or "imager.low_width_db" not in settings:
         return settings
-    allowed = {name: house.limits()[name].value(not tasteful) for name in found}
+    allowed = {
+        name: math.inf if name in lifted else house.limits()[name].value(not tasteful) for name in found
+    }
 
     def lower(knob: str, by: float) -> None:
         param = bench.space[knob]
@@ -85,9 +93,8 @@ def inside_compressor_limits(bench: Bench, plan: Plan, settings: dict[str, float
     if knob in plan.settings or settings.get(knob, 1.0) <= 1.0:
         return settings
     found = dynamics_guards(bench, settings)
-    over = max(
-        found[name] / house.limits()[name].hard for name in ("compressor_mean_db", "compressor_p95_db")
-    )
+    kept = {"compressor_mean_db", "compressor_p95_db"} - set(plan.lifted)
+    over = max((found[name] / house.limits()[name].hard for name in kept), default=0.0)
     if over <= 1.0:
         return settings
     share = (1.0 - 1.0 / settings[knob]) / (1.05 * over)

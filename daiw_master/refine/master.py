@@ -10,7 +10,7 @@ from daiw_master import house
 from daiw_master.plan import Plan
 from daiw_master.refine.asks import EMPTY_WEIGHT, Ask, ask_of, is_empty
 from daiw_master.refine.bench import Bench, Take
-from daiw_master.refine.done import DoneAsk, done_asks, set_drive, set_room
+from daiw_master.refine.done import DONE_KNOBS, DoneAsk, done_asks, set_drive, set_room
 from daiw_master.refine.enforce import inside_compressor_limits, inside_stereo_limits, side_room_db
 from daiw_master.refine.guards import Guard, check_guards
 from daiw_master.refine.solver import LogEntry, solve
@@ -35,7 +35,8 @@ class Master:
 
     @property
     def violations(self) -> list[Guard]:
-        return [guard for guard in self.guards if not guard.holds]
+        """The limits broken that nobody lifted."""
+        return [guard for guard in self.guards if not guard.holds and guard.name not in self.plan.lifted]
 
 
 Progress = Callable[[str, float], None]
@@ -78,6 +79,7 @@ def make_master(
 ) -> Master:
     """The plan on top of the song's neutral: room and drive set and proven, the rest solved."""
     done = done_asks(plan, bench.song.is_midi, bench.song.send is not None)
+    done = {name: ask for name, ask in done.items() if DONE_KNOBS[name] in bench.space}
     asks = ask_of(plan, neutral.heard, bench.song.duration_s, side_room_db(bench, neutral))
     if plan.is_neutral:
         take, log, at_limit = neutral, [], {}
@@ -87,7 +89,9 @@ def make_master(
             for knob, (value, _) in plan.character.items()
             if knob in bench.space
         }
-        settings = {**neutral.settings, **character, **plan.settings}
+        # the plan's chain may be another than the neutral's: what it adds starts at rest
+        finished = {knob: value for knob, value in neutral.settings.items() if knob in bench.space}
+        settings = {**bench.space.defaults(), **finished, **character, **plan.settings}
         settings = set_room(bench, plan, settings, done)
         settings, done = set_drive(bench, plan, settings, done)
         solution = solve(bench, plan, settings, asks, progress=progress)
@@ -99,7 +103,8 @@ def make_master(
     if take is not neutral:
         progress(f"{plan.name}: delivering", 0.9)
         settings = inside_compressor_limits(bench, plan, dict(take.settings))
-        take = inside_stereo_limits(bench, _take(bench, plan, settings), partial(_take, bench, plan))
+        again = partial(_take, bench, plan)
+        take = inside_stereo_limits(bench, again(settings), again, lifted=plan.lifted)
     guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
 

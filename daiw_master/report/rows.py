@@ -6,18 +6,12 @@ from collections.abc import Mapping
 
 from daiw_master.house import limits
 from daiw_master.refine.bench import Bench
-from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
+from daiw_master.refine.done import DONE_KNOBS, measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.refine.guards import Guard
 from daiw_master.refine.master import Master
 from daiw_master.report.model import GuardRow, SettingRow, StepRow, TargetRow
 from daiw_master.targets import FIELDS
 
-#: The knob behind each stage target: who turns it himself asks for nothing.
-_DONE_KNOBS = {
-    "reverb_wet_db": "reverb.wet_db",
-    "reverb_decay_s": "reverb.decay_s",
-    "drive_db": "exciter.mix_db",
-}
 #: A target asked to stay, or only to lean (less than two tolerances), may drift this many tolerances and
 #: is still "kept".
 KEPT_TOLERANCES = 2.0
@@ -89,7 +83,9 @@ def _heard_rows(master: Master, before, final) -> list[TargetRow]:
         else:
             verdict = "kept" if off <= KEPT_TOLERANCES else "drifted"
         why = ask.why
-        if verdict in ("missed", "drifted"):
+        if verdict in ("missed", "drifted") and name in master.plan.silenced:
+            verdict, why = "as asked", master.plan.silenced[name]
+        elif verdict in ("missed", "drifted"):
             why = f"{why}; {_reason(master)}" if why else _reason(master)
         rows.append(
             _row(
@@ -134,7 +130,7 @@ def _done_rows(master: Master, bench: Bench) -> list[TargetRow]:
     }
     rows = []
     for name, ask in master.done.items():
-        field, knob = FIELDS[name], _DONE_KNOBS[name]
+        field, knob = FIELDS[name], DONE_KNOBS[name]
         if knob not in settings or (name == "reverb_decay_s" and wet <= -60):
             continue  # no such effect in this chain; no reverb, no time
         after = measured[name]
