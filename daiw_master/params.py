@@ -28,6 +28,8 @@ UNIT_OF_SUFFIX = {
     "_s": "s",
     "_db_per_oct": "dB/oct",
     "_db_per_s": "dB/s",
+    "_cents": "cents",
+    "_bits": "bits",
 }
 
 

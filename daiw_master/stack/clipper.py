@@ -1,0 +1,58 @@
+"""Clipper: peaks cut off, from a soft knee to a knife, without the rattle of folded harmonics.
+
+Below the knee the sound is left alone; above it, it nears the threshold as a tanh, and where knee and
+threshold meet, it is cut. Worked out at eight times the rate. The filters that bring the sound back
+ring by a little, so peaks may stand over the threshold: a plain cut 1.5 dB above it is the end of that.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from daiw_master.params import Param
+from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
+from daiw_master.stack.oversample import bend
+from daiw_master.units import gain_from_db
+
+#: The threshold that cuts nothing.
+OFF_DB = 12.0
+#: No sample stands further above the threshold than this, whatever the filters ring.
+OVERSHOOT_DB = 3.0
+#: Softest part of the way from knee to threshold: below this share the knee is a corner.
+CORNER = 1e-4
+
+
+def clipped(u: torch.Tensor, threshold: torch.Tensor, hardness: torch.Tensor) -> torch.Tensor:
+    """The curve: u up to the knee (hardness * threshold), from there threshold-bound as a tanh.
+
+    Slope and curvature go on through the knee; at hardness 1 this is `clamp`.
+    """
+    knee = hardness * threshold
+    room = (threshold - knee).clamp_min(CORNER * threshold)
+    straight = u.clamp(-knee, knee)
+    return straight + room * torch.tanh((u - straight) / room)
+
+
+def process(x: torch.Tensor, rate: int, *, threshold_db: Setting, hardness: Setting) -> torch.Tensor:
+    """The sound with its peaks cut; see `CLIPPER` for the knobs."""
+    settings = {"threshold_db": threshold_db, "hardness": hardness}
+    if not turned(threshold_db, OFF_DB):
+        return at_rest(x, settings)
+    threshold, hardness = gain_from_db(per_item(threshold_db, x)), per_item(hardness, x)
+    y = bend(x, lambda u: clipped(u, threshold, hardness))
+    most = gain_from_db(OVERSHOOT_DB) * threshold
+    y = torch.minimum(torch.maximum(y, -most), most)
+    return y.expand(max(batch_of(settings), len(y)), -1, -1)
+
+
+CLIPPER = Effect(
+    name="clipper",
+    about="peaks cut off at a threshold, softly or like a knife",
+    params=(
+        Param("threshold_db", -24, OFF_DB, OFF_DB, "dB",
+              about="peaks are cut at this level (dBFS); 12 is exactly off"),
+        Param("hardness", 0, 1, 0.8, about="0 bends everything up to the threshold, 1 is a knife"),
+    ),
+    process=process,
+    engaged={"threshold_db": -14, "hardness": 0.5},
+)  # fmt: skip

@@ -1,0 +1,98 @@
+"""Tape: peaks that give way softly, highs that wear off, and a little weight around the head bump.
+
+The curve is tanh, the magnetisation of two-state domains against the field (Brillouin's function for
+J = 1/2, whose many-state limit is Langevin's): even and odd sides alike, so it makes odd harmonics
+only. It is worked out at eight times the rate. The loss of highs is the gap's, sin(x)/x of gap over
+wavelength, which has no phase (Chowdhury 2019, Real-time physical modelling for analog tape
+machines, section 2.3); the bump is one bell of the house equaliser.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from daiw_master.params import Param
+from daiw_master.stack.convolution import convolve
+from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
+from daiw_master.stack.eq import EQ, impulse_response
+from daiw_master.stack.oversample import bend
+from daiw_master.units import gain_from_db
+
+#: No loss of highs; it fades in over the third of an octave below.
+OPEN_HZ, WHOLE_HZ = 20000.0, 16000.0
+#: sin(pi x)/(pi x) is -3.01 dB here: the gap as a share of the wavelength at `bandwidth_hz`.
+HALF_POWER = 0.44295
+#: Beyond its first null the gap reads nothing.
+NULL = 1e-4
+#: The loss filter reaches this far to either side.
+LOSS_MS = 6.0
+BUMP_HZ, BUMP_Q = 80.0, 0.9
+#: The level (-20 dBFS) at which `drive_db` leaves the loudness alone.
+LINE_UP_RMS = 0.1
+#: At least this much bend: below it the curve is straight in float32.
+STRAIGHT = 1e-3
+
+
+def saturation(drive_db: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(steepness g, make-up m) of the curve y = m tanh(g x) / g.
+
+    g = gain - 1: the tape is full at 0 dBFS with 6 dB of drive, at -17 dBFS with 18 dB. m keeps the
+    power of noise at -20 dBFS RMS: with tanh(a) close to erf(a sqrt(pi)/2), the mean of erf^2 over a
+    Gaussian is 2/pi asin(2 s / (1 + 2 s)) (Williams 1997, Computing with infinite networks, eq. 11).
+    """
+    g = (gain_from_db(drive_db) - 1.0).clamp_min(STRAIGHT)
+    twice = math.pi / 2 * (g * LINE_UP_RMS) ** 2
+    power = 2 / math.pi * torch.asin(twice / (1 + twice))
+    return g, g * LINE_UP_RMS / power.sqrt()
+
+
+def gap_loss(bandwidth_hz: torch.Tensor, hz: torch.Tensor) -> torch.Tensor:
+    """Amplitude left at each frequency: -3 dB at `bandwidth_hz`, gentle below, nothing from 2.26 times on."""
+    loss = torch.sinc(HALF_POWER * hz / bandwidth_hz).clamp_min(NULL)
+    loss = torch.where(hz < bandwidth_hz / HALF_POWER, loss, NULL)  # no side lobes
+    share = ((OPEN_HZ / bandwidth_hz).log() / math.log(OPEN_HZ / WHOLE_HZ)).clamp(0.0, 1.0)
+    return loss**share
+
+
+def _loss_taps(bandwidth_hz: torch.Tensor, rate: int) -> torch.Tensor:
+    """Zero-phase taps (batch or 1, 1, taps), float64; the middle one stands at time zero."""
+    size = 1 << math.ceil(math.log2(2 * LOSS_MS * rate / 1000))
+    hz = torch.arange(size // 2 + 1, dtype=torch.float64, device=bandwidth_hz.device) * (rate / size)
+    window = torch.hann_window(size, dtype=torch.float64, device=bandwidth_hz.device)
+    return torch.fft.irfft(gap_loss(bandwidth_hz, hz), size).roll(size // 2, dims=-1) * window
+
+
+def process(
+    x: torch.Tensor, rate: int, *, drive_db: Setting, bandwidth_hz: Setting, bump_db: Setting
+) -> torch.Tensor:
+    """Onto the tape and off it again: the curve, then the head's loss and bump; see `TAPE` for the knobs."""
+    settings = {"drive_db": drive_db, "bandwidth_hz": bandwidth_hz, "bump_db": bump_db}
+    y = at_rest(x, settings)
+    if turned(drive_db, 0.0):
+        g, make_up = saturation(per_item(drive_db, x))
+        y = bend(x, lambda u: make_up / g * torch.tanh(g * u))
+    if turned(bandwidth_hz, OPEN_HZ):
+        loss = _loss_taps(per_item(bandwidth_hz, x).double(), rate).to(x.dtype)
+        y = convolve(y, loss, lead=loss.shape[-1] // 2)
+    if turned(bump_db, 0.0):
+        bell = {"peak_1_gain_db": bump_db, "peak_1_hz": BUMP_HZ, "peak_1_q": BUMP_Q}
+        bump = impulse_response({**EQ.space.defaults(), **bell}, rate, x.device)
+        y = convolve(y, bump.to(x.dtype).unsqueeze(1))
+    return y.expand(max(batch_of(settings), len(y)), -1, -1)
+
+
+TAPE = Effect(
+    name="tape",
+    about="tape: soft saturation (odd harmonics), worn highs and a head bump",
+    params=(
+        Param("drive_db", 0, 18, 0, "dB",
+              about="how hard the tape is hit; 6 warms the peaks, 18 is plainly too much; loudness stays"),
+        Param("bandwidth_hz", 4000, OPEN_HZ, OPEN_HZ, "Hz", "log",
+              "highs are 3 dB down here, gently before and steeply after; 20 kHz is exactly open"),
+        Param("bump_db", 0, 4, 0, "dB", about="weight around 80 Hz"),
+    ),
+    process=process,
+    engaged={"drive_db": 9, "bandwidth_hz": 8000, "bump_db": 2},
+)  # fmt: skip
