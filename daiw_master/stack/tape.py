@@ -29,6 +29,8 @@ NULL = 1e-4
 #: The loss filter reaches this far to either side.
 LOSS_MS = 6.0
 BUMP_HZ, BUMP_Q = 80.0, 0.9
+#: The level (-3 dBFS) that fills the tape at 6 dB of drive.
+FULL = 10 ** (-3 / 20)
 #: The level (-20 dBFS) at which `drive_db` leaves the loudness alone.
 LINE_UP_RMS = 0.1
 #: At least this much bend: below it the curve is straight in float32.
@@ -38,11 +40,11 @@ STRAIGHT = 1e-3
 def saturation(drive_db: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(steepness g, make-up m) of the curve y = m tanh(g x) / g.
 
-    g = gain - 1: the tape is full at 0 dBFS with 6 dB of drive, at -17 dBFS with 18 dB. m keeps the
+    The tape is full (g x = 1) at -3 dBFS with 6 dB of drive, at -20 dBFS with 18 dB. m keeps the
     power of noise at -20 dBFS RMS: with tanh(a) close to erf(a sqrt(pi)/2), the mean of erf^2 over a
     Gaussian is 2/pi asin(2 s / (1 + 2 s)) (Williams 1997, Computing with infinite networks, eq. 11).
     """
-    g = (gain_from_db(drive_db) - 1.0).clamp_min(STRAIGHT)
+    g = ((gain_from_db(drive_db) - 1.0) / FULL).clamp_min(STRAIGHT)
     twice = math.pi / 2 * (g * LINE_UP_RMS) ** 2
     power = 2 / math.pi * torch.asin(twice / (1 + twice))
     return g, g * LINE_UP_RMS / power.sqrt()
