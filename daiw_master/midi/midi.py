@@ -14,6 +14,7 @@ import torch
 
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
+from daiw_master.midi.density import Density, density_of
 from daiw_master.midi.parts import Action, Arrangement, Part, arrange
 from daiw_master.midi.roles import Role
 from daiw_master.midi.smf import read_midi_file
@@ -57,6 +58,7 @@ class Rendered:
     """A song as sound: the dry mix, its stems, and what the file told about itself.
 
     `notes` are one-line remarks for the user; `time_signature` is (4, 4) where the file has none.
+    `density` is how much is played when, and the sections that shows, whatever the markers say.
     """
 
     mix: Audio
@@ -67,6 +69,7 @@ class Rendered:
     duration_s: float
     soundfont: Path
     notes: tuple[str, ...]
+    density: Density | None = None
 
 
 def render_midi(
@@ -103,6 +106,8 @@ def render_midi(
     if font.source == "bundled" or (font.source == "system" and font.small):
         remarks.append(f"played with the small soundfont {font.path.name}; {BETTER}")
     audio = Audio(torch.from_numpy(mix), rate)
+    beats, unit = arrangement.time_signature
+    bar_s = 60.0 / arrangement.tempo_bpm * beats * 4.0 / unit
     return Rendered(
         mix=audio,
         stems=tuple(
@@ -115,6 +120,7 @@ def render_midi(
         duration_s=audio.duration_s,
         soundfont=font.path,
         notes=tuple(remarks),
+        density=density_of(arrangement.parts, audio.duration_s, bar_s),
     )
 
 
