@@ -109,7 +109,9 @@ def rules_from(value: object) -> tuple[str, ...]:
     if not all(_plain(item) for item in items):
         raise ValueError("a rule's name or a list of names")
     names = [name.strip() for item in items for name in re.split(r"[,;]", text_from(item))]
-    return tuple(name for name in names if name.casefold().replace("_", " ") not in _NO_RULE)
+    if all(name.casefold().replace("_", " ") in _NO_RULE for name in names):
+        return ()
+    return tuple(filter(None, names))
 
 
 def _plain(value: object) -> bool:
