@@ -1,72 +1,54 @@
-"""The story: a feeling and a song in, a finished master and its reasons out."""
+"""The story: words and a song in, a finished master and its reasons out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from daiw_master.audio import Audio
-from daiw_master.errors import InputError, MissingDependencyError, UnknownNameError
+from daiw_master.brief import Brief, briefs_of, fitting
+from daiw_master.errors import InputError
 from daiw_master.files import is_lossy, read_audio, write_audio, write_lossy_within, write_text_atomic
-from daiw_master.intent import parse_emotion
+from daiw_master.material import Material, file_name
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import true_peak
-from daiw_master.midi import Rendered, render_midi
-from daiw_master.plan import Plan, make_plan, parse_strength
-from daiw_master.refine.bench import DELIVERY_KNOBS, Bench
+from daiw_master.midi import render_midi
+from daiw_master.options import Options, chain_of, check_device, split_settings
+from daiw_master.plan import Plan
+from daiw_master.refine.bench import Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
-from daiw_master.refine.song import FADE_S, Song, put_on_bench, send_of
+from daiw_master.refine.song import FADE_S, Song
 from daiw_master.report.build import Source, bypass_report, master_report
 from daiw_master.report.curves import curve_of
-from daiw_master.report.model import Report
+from daiw_master.report.model import IntentLine, Report
 from daiw_master.report.words import summary
-from daiw_master.stack import HOUSE_CHAIN, effect_named
-from daiw_master.stack.chain import chain_space, qualified
-from daiw_master.stack.effect import Effect
-from daiw_master.targets import FIELDS, SPACE
 
-#: Told what is being done, and what share of it is.
-Progress = Callable[[str, float], None]
+__all__ = [
+    "Options", "Result", "chain_of", "check_device", "master", "master_many", "measure", "render",
+    "render_many", "split_settings",
+]  # fmt: skip
+
 MIDI_ENDINGS = {".mid", ".midi", ".smf", ".kar", ".rmi"}
-#: `--preview`: the loudest stretch of the song, this long.
-PREVIEW_S = 20.0
 #: The longest room any plan may ask for decides how much silence is put behind the song.
 LONGEST_TAIL_S = 4.5
 
 
 @dataclass
-class Options:
-    """What the user decided, apart from the feeling; one set for every master of a run."""
-
-    strength: str = "1"
-    platform: str | None = None
-    lufs: float | None = None
-    ceiling: float | None = None
-    settings: Sequence[str] = ()
-    chain: Sequence[str | Effect] | None = None
-    relaxed: Sequence[str] = ()
-    rate: int | None = None
-    soundfont: str | Path | None = None
-    stems: bool = False
-    preview: bool = False
-    bypass: bool = False
-    refine: bool = False
-    seed: int = 0
-    device: str = "cpu"
-    progress: Progress = field(default=lambda what, done: None)
-
-
-@dataclass
 class Result:
-    """A finished master: the sound, its report, and the few lines that say what was done."""
+    """A finished master: the sound, its report, and the few lines that say what was done.
+
+    `before` is the song as it came (the dry render), `plan` what was asked.
+    """
 
     audio: Audio
     report: Report
     stems: tuple[tuple[str, Audio], ...] = ()
+    before: Audio | None = None
+    plan: Plan | None = None
 
     def write(self, path: str | Path, *, bit_depth: int | str = 24, report: bool = True) -> Path:
         """Write the master (whole or not at all) and `NAME.report.json` beside it."""
@@ -90,6 +72,16 @@ class Result:
 
         return draw(self.report, path)
 
+    def html(self, path: str | Path, *, master_file: str | None = None) -> Path:
+        """Write the report people look at: one page, with a player for before and after."""
+        from daiw_master.report.html import html_report
+
+        if self.bypassed or self.before is None:
+            raise InputError("the page compares before and after; a bypassed song has no after")
+        page = html_report(self.report, self.before, self.audio, master_file=master_file or "")
+        write_text_atomic(Path(path), page)
+        return Path(path)
+
     @property
     def bypassed(self) -> bool:
         return self.report.chain == []
@@ -99,18 +91,24 @@ class Result:
         return summary(self.report)
 
 
-def render(midi: str | Path, emotion: str = "neutral", **options) -> Result:
-    """Turn a MIDI file into a finished master that carries a feeling.
+def render(
+    midi: str | Path, emotion: str | None = None, *, intent: object | None = None, **options
+) -> Result:
+    """Turn a MIDI file into a finished master that carries a feeling, or a whole intent.
 
-    `options` are the fields of `Options`: strength, platform, lufs, ceiling, settings
-    (`["eq.tilt_db=1"]`), chain, rate, soundfont, seed, ... Raises `DaiwMasterError` with one clear line.
+    `intent` is an intent file ("FILE" or "FILE:NAME"), a dict, or one of DAiW's own objects; with it,
+    `emotion` takes the place of its mood. `options` are the fields of `Options`: rules, presets,
+    strength, platform, lufs, ceiling, settings (`["eq.tilt_db=1"]`), chain, rate, soundfont, seed, ...
+    Raises `DaiwMasterError` with one clear line.
     """
-    return render_many(midi, [emotion], Options(**options))[0]
+    return render_many(midi, _asked(emotion), Options(intent=intent, **options))[0]
 
 
-def master(source: str | Path | Audio, emotion: str = "neutral", **options) -> Result:
-    """Master a finished recording (a file, or `Audio`) so that it carries a feeling."""
-    return master_many(source, [emotion], Options(**options))[0]
+def master(
+    source: str | Path | Audio, emotion: str | None = None, *, intent: object | None = None, **options
+) -> Result:
+    """Master a finished recording (a file, or `Audio`) so that it carries a feeling or an intent."""
+    return master_many(source, _asked(emotion), Options(intent=intent, **options))[0]
 
 
 def measure(source: str | Path | Audio):
@@ -120,8 +118,8 @@ def measure(source: str | Path | Audio):
 
 def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> list[Result]:
     """Several masters of one MIDI file; the song is rendered and finished neutrally once."""
-    intents = [parse_emotion(text) for text in emotions]
-    plans = [_plan(intent, options) for intent in intents]
+    briefs, options = briefs_of(emotions, options)
+    plans = [fitting(brief.plan(options), options) for brief in briefs]
     rendered = render_midi(
         midi,
         rate=options.rate or 44100,
@@ -129,107 +127,72 @@ def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> 
         stems=options.stems or "roles",
         progress=lambda done: options.progress("rendering", done),
     )
-    mix, send = rendered.mix, send_of((stem.role, stem.audio) for stem in rendered.stems)
-    if not options.stems:
-        rendered = replace(rendered, stems=())
-    if options.preview:
-        start, stop = _loudest(mix)
-        mix, send = _cut(mix, start, stop), None if send is None else _cut(send, start, stop)
-    song = put_on_bench(mix, send=send, tempo_bpm=rendered.tempo_bpm, is_midi=True)
-    source = Source(Path(midi).name, mix, options.seed, rendered)
-    return _masters(source, song, intents, plans, options, rendered)
+    return _masters(Material.of_midi(Path(midi).name, rendered), briefs, plans, options)
 
 
 def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Options) -> list[Result]:
     """Several masters of one recording."""
-    intents = [parse_emotion(text) for text in emotions]
-    plans = [_plan(intent, options) for intent in intents]
+    briefs, options = briefs_of(emotions, options)
+    plans = [fitting(brief.plan(options), options) for brief in briefs]
     if not isinstance(source, Audio) and Path(source).suffix.lower() in MIDI_ENDINGS:
         raise InputError(f"{Path(source).name} is a MIDI file; `daiw-master render` turns it into sound")
     audio = source if isinstance(source, Audio) else read_audio(source)
-    name = "audio" if isinstance(source, Audio) else Path(source).name
     if options.rate and options.rate != audio.rate:
         from daiw_master.files import resample
 
         audio = resample(audio, options.rate)
-    if options.preview:
-        audio = _cut(audio, *_loudest(audio))
-    return _masters(Source(name, audio, options.seed), put_on_bench(audio), intents, plans, options, None)
+    return _masters(Material(file_name(source), audio), briefs, plans, options)
 
 
 def _masters(
-    source: Source, song: Song, intents, plans: list[Plan], options: Options, rendered: Rendered | None
+    material: Material, briefs: list[Brief], plans: list[tuple[Plan, list[str]]], options: Options
 ) -> list[Result]:
-    """One neutral, then one master per feeling on top of it."""
+    """One neutral, then one master per brief on top of it."""
+    stems = _stems(material) if options.stems else ()
+    if options.preview:
+        material = material.previewed()
+    if not any(plan.parts for plan, _ in plans):
+        material = material.without_stems()
+    source = Source(material.name, material.mix, options.seed, material.rendered)
     if options.bypass:
-        return [Result(source.audio, bypass_report(source, i), _stems(rendered)) for i in intents]
-    placed = chain_of(options)
-    rooms = any("reverb_wet_db" in {*plan.shifts, *plan.wanted} for plan in plans)
-    if (song.is_midi or rooms) and any(effect.name == "reverb" for effect in placed.values()):
-        song = song.with_tail(LONGEST_TAIL_S)
-    bench = Bench(song.to(options.device), placed)
+        return [Result(material.mix, bypass_report(source, brief), stems) for brief in briefs]
+    rooms = any("reverb_wet_db" in {*plan.shifts, *plan.wanted} for plan, _ in plans)
+    song, _ = material.song()
+    bench = _bench(song, None, options, rooms)
     results = []
     with torch.no_grad():
-        neutral = make_neutral(bench, plans[0], options.progress)
-        finished = source.audio.with_samples(neutral.samples[0, :, : source.audio.samples.shape[-1]].cpu())
-        curves = [curve_of("as it came", source.audio), curve_of("neutral", finished)]
-        for intent, plan in zip(intents, plans, strict=True):
-            made = make_master(bench, plan, neutral, options.progress)
+        neutral = make_neutral(bench, plans[0][0], options.progress)
+        finished = material.mix.with_samples(neutral.samples[0, :, : material.mix.samples.shape[-1]].cpu())
+        curves = [curve_of("as it came", material.mix), curve_of("neutral", finished)]
+        for brief, (plan, notes) in zip(briefs, plans, strict=True):
+            own, more = _own_bench(bench, material, plan, options, rooms)
+            made = make_master(own, plan, neutral, options.progress)
             if options.refine:
-                made = refine_by_gradient(bench, made, options.progress)
-            audio = _finished(source.audio, made, bench)
-            report = master_report(source, intent, made, neutral, bench, audio, curves)
-            results.append(Result(audio, report, _stems(rendered)))
+                made = refine_by_gradient(own, made, options.progress)
+            audio = _finished(material.mix, made, own)
+            said = [IntentLine(field=field, text=text) for field, text in brief.words]
+            report = master_report(source, brief, made, neutral, own, audio, curves, said=said)
+            report.notes += [*brief.notices, *notes, *more]
+            results.append(Result(audio, report, stems, material.mix, made.plan))
     return results
 
 
-def chain_of(options: Options) -> dict[str, Effect]:
-    """The chain by place name; the house chain unless the user gave one."""
-    rows = HOUSE_CHAIN if options.chain is None else options.chain
-    return qualified([effect_named(row) if isinstance(row, str) else row for row in rows])
+def _own_bench(
+    bench: Bench, material: Material, plan: Plan, options: Options, rooms: bool
+) -> tuple[Bench, Sequence[str]]:
+    """The bench a plan needs: the neutral's own, unless it edits the chain, the parts or the end."""
+    if not (plan.added or plan.removed or plan.parts or plan.tail != "ring"):
+        return bench, ()
+    song, notes = material.song(plan)
+    return _bench(song, plan, options, rooms), notes
 
 
-def _plan(intent, options: Options) -> Plan:
-    """What was asked, summed: user > platform > feeling."""
-    factors = parse_strength(options.strength)
-    targets, settings = split_settings(options.settings, options)
-    for name, value in (("loudness_lufs", options.lufs), ("true_peak_dbtp", options.ceiling)):
-        if value is not None:
-            targets[name] = FIELDS[name].check(value, name)
-    return make_plan(
-        intent.name,
-        intent.shift(),
-        strength=factors,
-        character=intent.character(chain_space(chain_of(options)), max(factors.values())),
-        platform=options.platform,
-        targets=targets,
-        settings=settings,
-        relaxed=options.relaxed,
-    )
-
-
-def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, float], dict[str, float]]:
-    """`NAME=VALUE` texts as (targets, knobs); an unknown name answers with the nearest of both."""
-    knobs = chain_space(chain_of(options))
-    targets, settings = {}, {}
-    for text in texts:
-        name = text.partition("=")[0].strip()
-        if name == "gain_reduction_db":
-            raise InputError(
-                "gain_reduction_db is only measured; set dynamics.ratio or dynamics.threshold_db"
-            )
-        if name in SPACE:
-            key, value = SPACE.parse(text)
-            targets[key] = value
-        elif name in knobs:
-            key, value = knobs.parse(text)
-            if key in DELIVERY_KNOBS:
-                targets[DELIVERY_KNOBS[key]] = value
-            else:
-                settings[key] = value
-        else:
-            raise UnknownNameError("target or setting", name, [*SPACE, *knobs])
-    return targets, settings
+def _bench(song: Song, plan: Plan | None, options: Options, rooms: bool) -> Bench:
+    placed = chain_of(options, plan)
+    rings = plan is None or plan.tail == "ring"
+    if rings and (song.is_midi or rooms) and any(effect.name == "reverb" for effect in placed.values()):
+        song = song.with_tail(LONGEST_TAIL_S)
+    return Bench(song.to(options.device), placed)
 
 
 def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
@@ -242,33 +205,13 @@ def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
     return mix.with_samples(y)
 
 
-def _loudest(audio: Audio) -> tuple[int, int]:
-    """Start and end sample of the loudest `PREVIEW_S` seconds, by mean power."""
-    length = min(round(PREVIEW_S * audio.rate), audio.samples.shape[-1])
-    hop = audio.rate // 4
-    power = audio.samples.double().square().mean(0).cumsum(0)
-    starts = torch.arange(0, audio.samples.shape[-1] - length + 1, hop)
-    ends = starts + length - 1
-    start = int(starts[(power[ends] - power[starts]).argmax()])
-    return start, start + length
+def _asked(emotion: str | None) -> list[str]:
+    return [] if emotion is None else [emotion]
 
 
-def _cut(audio: Audio, start: int, stop: int) -> Audio:
-    return audio.with_samples(audio.samples[:, start:stop])
-
-
-def _stems(rendered: Rendered | None) -> tuple[tuple[str, Audio], ...]:
-    return tuple((stem.name, stem.audio) for stem in rendered.stems) if rendered else ()
+def _stems(material: Material) -> tuple[tuple[str, Audio], ...]:
+    return tuple((stem.name, stem.audio) for stem in material.rendered.stems) if material.rendered else ()
 
 
 def _true_peak(audio: Audio) -> float:
     return float(true_peak(audio.batch, audio.rate))
-
-
-def check_device(name: str) -> str:
-    """`cpu` or `cuda`, if torch can use it here."""
-    if name not in ("cpu", "cuda"):
-        raise UnknownNameError("device", name, ["cpu", "cuda"], "(cpu or cuda)")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise MissingDependencyError("torch finds no CUDA device here; use --device cpu")
-    return name

@@ -23,10 +23,13 @@ LAYERS = (
     ("intent", "meters"),
     ("stack",),
     ("midi", "files"),
+    ("parts",),
     ("neural",),
     ("refine",),
     ("report",),
     ("presets",),
+    ("options", "material"),
+    ("brief",),
     ("pipeline",),
     ("cli", "listing", "doctor", "demo"),
 )

@@ -59,6 +59,7 @@ class Rendered:
 
     `notes` are one-line remarks for the user; `time_signature` is (4, 4) where the file has none.
     `density` is how much is played when, and the sections that shows, whatever the markers say.
+    `last_note_s` is when the last key is let go; what follows is ringing.
     """
 
     mix: Audio
@@ -70,6 +71,7 @@ class Rendered:
     soundfont: Path
     notes: tuple[str, ...]
     density: Density | None = None
+    last_note_s: float | None = None
 
 
 def render_midi(
@@ -121,6 +123,7 @@ def render_midi(
         soundfont=font.path,
         notes=tuple(remarks),
         density=density_of(arrangement.parts, audio.duration_s, bar_s),
+        last_note_s=arrangement.release_s,
     )
 
 

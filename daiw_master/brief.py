@@ -1,0 +1,150 @@
+"""A brief: what one master is asked to be, from whichever words were given, as moves in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from daiw_master.errors import InputError
+from daiw_master.intent import parse_emotion
+from daiw_master.moves import Move
+from daiw_master.options import Options, chain_of, every_knob, split_settings
+from daiw_master.params import Param
+from daiw_master.plan import Plan, parse_strength, plan_of, platform_moves, user_moves
+from daiw_master.targets import FIELDS
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One master as asked for. `words` are the composer's own, field by field; `notices` what reading
+    them had to say; `reasons` and `intensity` describe the feeling."""
+
+    name: str
+    reasons: tuple[str, ...] = ()
+    intensity: float = 1.0
+    moves: tuple[Move, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    notices: tuple[str, ...] = ()
+
+    def plan(self, options: Options) -> Plan:
+        """Everything summed: user > platform > intent > emotion."""
+        return plan_of(self.moves, self.name, strength=parse_strength(options.strength or "1"))
+
+
+def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], Options]:
+    """A brief for every feeling named, or one for the intent; and the options as the intent left them.
+
+    An emotion given beside an intent takes the place of its mood: the command line is the louder voice.
+    """
+    emotions = list(emotions)
+    if options.intent is None:
+        return [_finished(_of_emotion(text, options), options) for text in emotions or ["neutral"]], options
+    from daiw_master.intent.check import check_intent
+    from daiw_master.intent.shapes import read_intent, with_extras
+
+    intent = read_intent(options.intent)
+    for extra in options.extras:
+        intent = with_extras(intent, extra)
+    options = _with_mastering(options, intent.mastering)
+    moods = emotions or [intent.song_intent.mood_primary]
+    briefs = []
+    for mood in moods:
+        told = intent.song_intent.model_copy(update={"mood_primary": mood})
+        own = intent.model_copy(update={"song_intent": told})
+        notices = tuple(f"{n.field}: {n.text}" for n in check_intent(own, options.force))
+        briefs.append(_finished(replace(_of_intent(own, options), notices=notices), options))
+    return briefs, options
+
+
+def _of_emotion(text: str, options: Options) -> Brief:
+    feeling = parse_emotion(text)
+    most = max(parse_strength(options.strength or "1").values())
+    moves = emotion_moves(feeling, every_knob(options), most)
+    return Brief(feeling.name, feeling.reasons, feeling.intensity, tuple(moves))
+
+
+def emotion_moves(feeling, space: Mapping[str, Param], strength: float = 1.0) -> list[Move]:
+    """A feeling as moves: its shifts, and where the knobs that nobody measures start."""
+    word = feeling.name
+    shifts = [Move("shift", s.field, s.by, s.why, "emotion", word) for s in feeling.shift().values()]
+    leans = feeling.character(space, strength).items()
+    return shifts + [Move("lean", knob, value, why, "emotion", word) for knob, (value, why) in leans]
+
+
+def _of_intent(intent, options: Options) -> Brief:
+    from daiw_master.intent.compile import compile_intent
+    from daiw_master.intent.explain import own_words
+
+    mood = intent.song_intent.mood_primary
+    name = mood or intent.title or "neutral"
+    reasons, intensity = (), 1.0
+    try:
+        feeling = parse_emotion(mood) if mood else None
+    except InputError:
+        feeling = None
+    if feeling is not None:
+        name, reasons, intensity = feeling.name, feeling.reasons, feeling.intensity
+    moves = compile_intent(intent, every_knob(options), force=options.force)
+    return Brief(name, reasons, intensity, tuple(moves), tuple(own_words(intent)))
+
+
+def _finished(brief: Brief, options: Options) -> Brief:
+    """The brief with presets below the feeling, rules above it, platform and user above all."""
+    below = [move for name in options.presets for move in _preset_moves(name)]
+    above = [move for name in options.rules for move in _rule_moves(name)]
+    if options.platform:
+        above += platform_moves(options.platform)
+    targets, settings = split_settings(options.settings, options)
+    for name, value in (("loudness_lufs", options.lufs), ("true_peak_dbtp", options.ceiling)):
+        if value is not None:
+            targets[name] = FIELDS[name].check(value, name)
+    above += user_moves(targets, settings, options.relaxed)
+    above += [
+        Move("switch", "in", name, "you took it in", "you", name, "user") for name in options.with_effects
+    ]
+    return replace(brief, moves=(*below, *brief.moves, *above))
+
+
+def _rule_moves(name: str) -> Iterable[Move]:
+    from daiw_master.intent.rules import rule_moves
+
+    return rule_moves(name)
+
+
+def _preset_moves(name) -> Iterable[Move]:
+    from daiw_master.presets import read_preset
+
+    return read_preset(name).moves
+
+
+def _with_mastering(options: Options, section) -> Options:
+    """The options with what the intent's own mastering section says, wherever the user said nothing."""
+    changes: dict[str, object] = {}
+    for key in ("chain", "strength"):
+        if getattr(options, key) is None and getattr(section, key) is not None:
+            changes[key] = getattr(section, key)
+    if section.without and not options.without:
+        changes["without"] = section.without
+    if section.preset and not options.presets:
+        changes["presets"] = (section.preset,)
+    if section.output.rate and options.rate is None:
+        changes["rate"] = section.output.rate
+    return replace(options, **changes)
+
+
+def fitting(plan: Plan, options: Options) -> tuple[Plan, list[str]]:
+    """The plan with what its chain can hold: a feeling's knob without its effect is told, the user's
+    own is refused."""
+    space = {name for place, effect in chain_of(options, plan).items() for name in _knobs(place, effect)}
+    lost = sorted(name for name in plan.settings if name not in space)
+    mine = {move.what for move in plan.moves if move.voice == "user" and move.kind == "set"}
+    for name in lost:
+        if name in mine:
+            effect = name.partition(".")[0]
+            raise InputError(f"{name} is set, but {effect} is not in the chain; add it with --with {effect}")
+    kept = {name: value for name, value in plan.settings.items() if name in space}
+    return replace(plan, settings=kept), [f"{name} left alone: not in this chain" for name in lost]
+
+
+def _knobs(place: str, effect) -> list[str]:
+    return [f"{place}.{param.name}" for param in effect.params]

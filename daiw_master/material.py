@@ -1,0 +1,123 @@
+"""What comes to the desk: a song as sound, its parts where they are known, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from daiw_master.audio import Audio
+from daiw_master.midi import Rendered
+from daiw_master.plan import Plan
+from daiw_master.refine.song import Song, put_on_bench, send_of
+
+#: `--preview`: the loudest stretch of the song, this long.
+PREVIEW_S = 20.0
+#: A cut ends within this: hard to the ear, without the click of a step.
+CUT_FADE_MS = 2.0
+#: A finished file's music is over where nothing later comes within this of its loudest tenth of a second.
+OVER_DB = -26.0
+
+
+@dataclass(frozen=True)
+class Material:
+    """One song before mastering. `rendered` holds stems and sections where it came as MIDI, `send` is
+    what its reverb hears, `last_note_s` when the last key is let go."""
+
+    name: str
+    mix: Audio
+    rendered: Rendered | None = None
+    send: Audio | None = None
+    last_note_s: float | None = None
+
+    @property
+    def is_midi(self) -> bool:
+        return self.rendered is not None
+
+    @property
+    def tempo_bpm(self) -> float | None:
+        return self.rendered.tempo_bpm if self.rendered else None
+
+    @classmethod
+    def of_midi(cls, name: str, rendered: Rendered) -> Material:
+        """A rendered MIDI song."""
+        send = send_of((stem.role, stem.audio) for stem in rendered.stems)
+        return cls(name, rendered.mix, rendered, send, rendered.last_note_s)
+
+    def without_stems(self) -> Material:
+        """The same song when nobody needs its parts any more: they weigh as much as the song."""
+        return replace(self, rendered=self.rendered and replace(self.rendered, stems=()))
+
+    def previewed(self) -> Material:
+        """Only the loudest seconds of it."""
+        start, stop = _loudest(self.mix)
+        rendered = self.rendered
+        if rendered:
+            stems = tuple(replace(stem, audio=_cut(stem.audio, start, stop)) for stem in rendered.stems)
+            rendered = replace(rendered, stems=stems)
+        send = self.send and _cut(self.send, start, stop)
+        mix = _cut(self.mix, start, stop)
+        return replace(self, mix=mix, rendered=rendered, send=send, last_note_s=None)
+
+    def song(self, plan: Plan | None = None) -> tuple[Song, list[str]]:
+        """The song on the bench as a plan wants it (parts edited, its end cut), and remarks on that."""
+        mix, send, notes = self.mix, self.send, []
+        if plan is not None and plan.parts:
+            mix, send, notes = self._edited(plan.parts)
+        if plan is not None and plan.tail == "cut":
+            end = self._end()
+            mix = _hard_end(mix, end)
+            send = None if send is None else _hard_end(send, end)
+        return put_on_bench(mix, send=send, tempo_bpm=self.tempo_bpm, is_midi=self.is_midi), notes
+
+    def _edited(self, parts: Mapping) -> tuple[Audio, Audio | None, list[str]]:
+        """Mix and send with single parts changed; a finished file has none, and that is said."""
+        if self.rendered is None:
+            who = " and ".join(parts)
+            note = f"what was asked of the {who} is left alone: a finished file holds no single parts"
+            return self.mix, self.send, [note]
+        from daiw_master.parts import edited
+
+        stems = self.rendered.stems
+        song = edited(self.mix, stems, parts)
+        send = send_of(((stem.role, stem.audio) for stem in stems), song.send_gains)
+        return song.mix, send, list(song.notes)
+
+    def _end(self) -> int:
+        """The sample after the last note, or after the last moment of a file that is still music."""
+        length = self.mix.samples.shape[-1]
+        if self.last_note_s is not None:
+            return min(length, round(self.last_note_s * self.mix.rate))
+        hop = self.mix.rate // 10
+        power = self.mix.samples[:, : length // hop * hop].square().mean(0).unflatten(-1, (-1, hop)).mean(-1)
+        music = (power > power.max() * 10 ** (OVER_DB / 10)).nonzero() if len(power) else power
+        return min(length, (int(music[-1]) + 1) * hop) if len(music) else length
+
+
+def _hard_end(audio: Audio, end: int) -> Audio:
+    fade = min(end, round(CUT_FADE_MS * audio.rate / 1000))
+    samples = audio.samples[:, :end].clone()
+    samples[:, end - fade :] *= torch.linspace(1, 0, fade)
+    return audio.with_samples(samples)
+
+
+def _loudest(audio: Audio) -> tuple[int, int]:
+    """Start and end sample of the loudest `PREVIEW_S` seconds, by mean power."""
+    length = min(round(PREVIEW_S * audio.rate), audio.samples.shape[-1])
+    hop = audio.rate // 4
+    power = audio.samples.double().square().mean(0).cumsum(0)
+    starts = torch.arange(0, audio.samples.shape[-1] - length + 1, hop)
+    ends = starts + length - 1
+    start = int(starts[(power[ends] - power[starts]).argmax()])
+    return start, start + length
+
+
+def _cut(audio: Audio, start: int, stop: int) -> Audio:
+    return audio.with_samples(audio.samples[:, start:stop])
+
+
+def file_name(source: str | Path | Audio) -> str:
+    """What a source is called in a report."""
+    return "audio" if isinstance(source, Audio) else Path(source).name
