@@ -146,13 +146,12 @@ def suggest_rules(emotion: str) -> list[Rule]:
     """
     wanted = _words(emotion)
 
+    def alike(one: str, other: str) -> bool:
+        short, long = sorted((one, other), key=len)
+        return one == other or (len(short) >= 4 and long.startswith(short) and len(long) - len(short) <= 2)
+
     def speaks(example: str) -> bool:
-        return any(
-            one == other
-            or (min(len(one), len(other)) >= 4 and (one.startswith(other) or other.startswith(one)))
-            for one in _words(example)
-            for other in wanted
-        )
+        return any(alike(one, other) for one in _words(example) for other in wanted)
 
     found = [rule for rule in RULES.values() if any(map(speaks, rule.example_emotions))]
     return sorted(found, key=lambda rule: -rule.star)
