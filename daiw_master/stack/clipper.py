@@ -18,7 +18,7 @@ from daiw_master.units import gain_from_db
 OFF_DB = 12.0
 #: No sample stands further above the threshold than this, whatever the filters ring.
 OVERSHOOT_DB = 3.0
-#: Softest part of the way from knee to threshold: below this share the knee is a corner.
+#: A knee nearer to the threshold than this share of it is a corner.
 CORNER = 1e-4
 
 
@@ -27,8 +27,8 @@ def clipped(u: torch.Tensor, threshold: torch.Tensor, hardness: torch.Tensor) ->
 
     Slope and curvature go on through the knee; at hardness 1 this is `clamp`.
     """
-    knee = hardness * threshold
-    room = (threshold - knee).clamp_min(CORNER * threshold)
+    knee = hardness.clamp_max(1.0 - CORNER) * threshold
+    room = threshold - knee
     straight = u.clamp(-knee, knee)
     return straight + room * torch.tanh((u - straight) / room)
 

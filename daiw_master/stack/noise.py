@@ -129,7 +129,8 @@ def _presence(x: torch.Tensor, hop: int) -> torch.Tensor:
     """How much music there is, hop by hop (batch, 1, hops): 1 at -20 dBFS, 0 in digital silence."""
     power = averaged(x.square().mean(1, keepdim=True), hop)
     level = (smoothed(power, WINDOW_HOPS) + TINY_POWER).sqrt() - TINY_POWER**0.5
-    reach = EDGE_HOPS // 2 + 1  # gone in every silent hop, also where straight lines are drawn between
+    # Gone in every silent hop and in the one before, which may hold the silence's first samples.
+    reach = EDGE_HOPS // 2 + 2
     sounding = (power.detach() > SILENT_POWER).to(x.dtype)
     sounding = functional.pad(sounding, (reach, reach), mode="replicate")
     sounding = -functional.max_pool1d(-sounding, 2 * reach + 1, 1)

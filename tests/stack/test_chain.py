@@ -7,7 +7,7 @@ import torch
 
 from daiw_master.errors import InputError, MissingDependencyError, OutOfRangeError, UnknownNameError
 from daiw_master.params import Param
-from daiw_master.stack import EFFECTS, HOUSE_CHAIN, Effect, Stack
+from daiw_master.stack import EFFECTS, HOUSE_CHAIN, HOUSE_ORDER, Effect, Stack, in_house_order
 from daiw_master.stack.chain import chain_space, qualified, run_chain
 from daiw_master.stack.plugin import effect_from_pedalboard
 from tests import signals
@@ -32,6 +32,24 @@ def test_the_house_chain_is_all_of_it_in_order():
     assert HOUSE_CHAIN[-1] == "limiter", "nothing after it may raise a peak"
     names = list(Stack().space)
     assert names == [f"{place}.{p.name}" for place in HOUSE_CHAIN for p in EFFECTS[place].params]
+
+
+def test_every_effect_of_the_house_has_a_place():
+    assert in_house_order(HOUSE_CHAIN) == HOUSE_CHAIN
+    assert set(EFFECTS) - set(HOUSE_ORDER) == {"multiband"}
+    assert set(HOUSE_ORDER) <= set(EFFECTS)
+
+
+def test_what_a_plan_takes_in_stands_at_its_place():
+    added = ("clipper", "tape", "noise", "wow", "bits")
+    assert in_house_order([*HOUSE_CHAIN, *added]) == (
+        "wow", "reverb", "eq", "dynamics", "tape", "exciter", "bits", "imager", "noise", "clipper",
+        "loudness", "limiter",
+    )  # fmt: skip
+    without = [name for name in HOUSE_CHAIN if name != "dynamics"]
+    assert in_house_order([*without, "tape"])[2] == "tape"
+    guests = in_house_order(["limiter", "pedalboard_chorus", "eq", "automation", "multiband"])
+    assert guests == ("eq", "pedalboard_chorus", "multiband", "automation", "limiter")
 
 
 def test_order_is_heard():

@@ -10,17 +10,11 @@ import torch
 from daiw_master.stack.exciter import EXCITER, polynomial
 from daiw_master.stack.oversample import down, up
 from tests import signals
+from tests.stack.spectra import lines_db
 
 
 def db(ratio: torch.Tensor) -> float:
     return 20 * math.log10(float(ratio))
-
-
-def lines_db(signal: torch.Tensor, rate: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Frequencies in Hz and levels in dB of a steady sound, side lobes below -160 dB."""
-    window = torch.signal.windows.kaiser(signal.shape[-1], beta=22, dtype=torch.float64)
-    spectrum = torch.fft.rfft(signal.double() * window).abs() / (window.sum() / 2)
-    return torch.arange(len(spectrum)) * rate / len(signal), 20 * spectrum.clamp_min(1e-12).log10()
 
 
 def added(hz: float, rate: int = 44100, **settings: float) -> tuple[torch.Tensor, torch.Tensor]:
