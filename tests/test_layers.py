@@ -20,6 +20,7 @@ LAYERS = (
     ("targets",),
     ("house", "moves", "strength"),
     ("plan",),
+    ("form",),
     ("intent", "meters"),
     ("stack",),
     ("midi", "files"),

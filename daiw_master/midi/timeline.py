@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ DEFAULT_TEMPO_US = 500_000
 MAX_TEMPO_BPM = 2000.0
 #: SMF: negative SMPTE codes and the frames per second they mean (29 is 30 drop frame).
 _SMPTE_FPS = {24: 24.0, 25: 25.0, 29: 30000 / 1001, 30: 30.0}
+#: A marker that only says where a section was over, as DAiW writes them: "[End verse]".
+_CLOSES = re.compile(r"\[end\b.*\]$", re.IGNORECASE)
 #: More markers than this, typically closer than this, are chord symbols or lyrics.
 _MANY_MARKERS, _SHORTEST_TYPICAL_SECTION_S = 8, 5.0
 
@@ -94,7 +97,11 @@ def sections(markers: Sequence[tuple[float, str]], end_s: float) -> tuple[Sectio
     Nameless markers and those after the end are left out; of several at one time the last counts,
     neighbours of one name are one section. Markers as dense as chord symbols name no sections.
     """
-    named = {time_s: name for time_s, name in sorted(markers, key=lambda m: m[0]) if name and time_s < end_s}
+    named = {
+        time_s: name
+        for time_s, name in sorted(markers, key=lambda m: m[0])
+        if name and time_s < end_s and not _CLOSES.match(name)
+    }
     ends = [*named, end_s][1:]
     lengths = [end - start for start, end in zip(named, ends, strict=False)]
     if len(lengths) > _MANY_MARKERS and median(lengths) < _SHORTEST_TYPICAL_SECTION_S:
