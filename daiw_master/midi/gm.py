@@ -54,6 +54,8 @@ _INSTRUMENT_ROLES = {
     114: "keys",  # steel drums
 }
 
+#: Choir aahs, voice oohs, synth voice.
+SINGERS = frozenset((52, 53, 54))
 #: Bass drums and low toms: what a reverb must not smear.
 LOW_DRUMS = frozenset((35, 36, 41, 43, 45))
 KICKS = frozenset((35, 36))

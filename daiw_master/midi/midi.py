@@ -39,6 +39,7 @@ _BLOCK = 8192
 class Stem:
     """One part, or all parts of one role, exactly as it sounds in the mix.
 
+    `detected` says what gave its role away ("by name"; several reasons where its parts had several).
     `program` is General MIDI's 0-127 (None where parts differ), `channel` counts 0-15 per MIDI port
     (None where parts differ), pitches are MIDI keys.
     """
@@ -51,6 +52,7 @@ class Stem:
     channel: int | None
     pitch_low: int
     pitch_high: int
+    detected: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ class Rendered:
     """A song as sound: the dry mix, its stems, and what the file told about itself.
 
     `notes` are one-line remarks for the user; `time_signature` is (4, 4) where the file has none.
-    `density` is how much is played when, and the sections that shows, whatever the markers say.
+    `detected` says who plays what and what gave it away: "lead: track 'Flute' (by name)", ...
     `last_note_s` is when the last key is let go; what follows is ringing.
+    `density` is how much is played when, and the sections that shows, whatever the markers say.
     """
 
     mix: Audio
@@ -70,8 +73,9 @@ class Rendered:
     duration_s: float
     soundfont: Path
     notes: tuple[str, ...]
-    density: Density | None = None
+    detected: tuple[str, ...] = ()
     last_note_s: float | None = None
+    density: Density | None = None
 
 
 def render_midi(
@@ -122,6 +126,7 @@ def render_midi(
         duration_s=audio.duration_s,
         soundfont=font.path,
         notes=tuple(remarks),
+        detected=arrangement.detected,
         density=density_of(arrangement.parts, audio.duration_s, bar_s),
         last_note_s=arrangement.release_s,
     )
@@ -148,6 +153,7 @@ def _stem(name: str, parts: list[Part], audio: Audio) -> Stem:
         channel=channels.pop() if len(channels) == 1 else None,
         pitch_low=min(keys),
         pitch_high=max(keys),
+        detected=", ".join(dict.fromkeys(f"by {part.found.how}" for part in parts)),
     )
 
 

@@ -6,15 +6,15 @@ part; controllers, programs and bends belong to a channel and reach every part o
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import count
 from statistics import multimode
 from typing import NamedTuple
 
 from daiw_master.errors import InputError
-from daiw_master.midi import gm, roles, smf, sysex
-from daiw_master.midi.roles import Note, Role
+from daiw_master.midi import casting, gm, roles, smf, sysex
+from daiw_master.midi.roles import Found, Note, Role
 from daiw_master.midi.smf import Message, MidiFile
 from daiw_master.midi.stream import (
     BANK_LSB,
@@ -49,7 +49,10 @@ class Action(NamedTuple):
 
 @dataclass
 class Part:
-    """One player: its name, instrument, role and notes. `channel` counts 16 per MIDI port."""
+    """One player: its name, instrument, role and notes. `channel` counts 16 per MIDI port.
+
+    `found` is the role with what gave it away; `titled` whether the file itself names the part.
+    """
 
     name: str
     channel: int
@@ -57,13 +60,26 @@ class Part:
     low_drums: bool
     start_program: int
     program: int
-    role: Role
+    found: Found
+    titled: bool
     notes: list[Note] = field(default_factory=list)
+
+    @property
+    def role(self) -> Role:
+        return self.found.role
+
+    @property
+    def called(self) -> str:
+        """How a person would point at it."""
+        return f"{'track' if self.titled else f'channel {self.channel % 16 + 1}'} '{self.name}'"
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """A song ready to be played: parts, actions sorted by time, and what was read on the way."""
+    """A song ready to be played: parts, actions sorted by time, and what was read on the way.
+
+    `detected` says who plays what, and what gave it away.
+    """
 
     parts: tuple[Part, ...]
     actions: tuple[Action, ...]
@@ -73,6 +89,7 @@ class Arrangement:
     time_signature: tuple[int, int]
     xg_banks: bool
     notes: tuple[str, ...]
+    detected: tuple[str, ...] = ()
 
 
 def arrange(midi: MidiFile, max_duration_s: float) -> Arrangement:
@@ -110,7 +127,7 @@ def arrange(midi: MidiFile, max_duration_s: float) -> Arrangement:
         )
 
     names = {t: _track_name(track) for t, track in enumerate(midi.tracks)}
-    parts, index_of = _cast(moves, owned, names, events, remarks)
+    parts, index_of, no_lead = _cast(moves, owned, names, events, remarks)
     velocities = {note.velocity for notes in owned.values() for note in notes}
     if len(velocities) == 1 and len(spans) > 8:
         remarks.append(f"every note has velocity {velocities.pop()}: the file itself has no dynamics")
@@ -134,6 +151,7 @@ def arrange(midi: MidiFile, max_duration_s: float) -> Arrangement:
         metre or (4, 4),
         any(e.message.status == smf.SYSEX and sysex.is_xg_on(e.message.data) for e in events),
         tuple(remarks),
+        casting.told(parts, no_lead),
     )
 
 
@@ -177,8 +195,8 @@ def _drum_channels(events: list[Event]) -> dict[int, bool]:
     return declared
 
 
-def _cast(moves, owned, names, events, remarks) -> tuple[list[Part], dict]:
-    """Decide who plays: parts, and where each (track, channel, low drum) goes."""
+def _cast(moves, owned, names, events, remarks) -> tuple[list[Part], dict, str]:
+    """Decide who plays: parts, where each (track, channel, low drum) goes, and why nobody leads ("")."""
     declared = _drum_channels(events)
     programmed = {move.channel for move in moves if move.kind == smf.PROGRAM}
     by_channel: dict[int, list[Note]] = defaultdict(list)
@@ -187,19 +205,23 @@ def _cast(moves, owned, names, events, remarks) -> tuple[list[Part], dict]:
         by_channel[channel].extend(notes)
         titles[channel] = titles.get(channel) or names[track]
 
+    disguised: set[int] = set()
     drums = {c for c in by_channel if declared.get(c, c % 16 == gm.DRUM_CHANNEL)}
     if not drums:
         for channel, notes in by_channel.items():
-            disguised = roles.is_drums_in_disguise(notes, titles[channel], channel)
-            if channel not in programmed and channel not in declared and disguised:
-                drums.add(channel)
+            groove = roles.is_drums_in_disguise(notes, titles[channel], channel)
+            if channel not in programmed and channel not in declared and groove:
+                disguised.add(channel)
                 where = f"channel {channel % 16 + 1}"
                 remarks.append(f"the notes on {where} are a drum groove; they are played by a drum kit")
+    drums |= disguised
     top_key = max((n.key for c, ns in by_channel.items() if c not in drums for n in ns), default=0)
 
     programs = _programs_under_notes(moves)
     fold = len(owned) + len(drums) > MAX_PARTS
+    players = Counter(track for track, _ in owned)
     parts: list[Part] = []
+    chosen: list[bool] = []
     index_of: dict[tuple[int | None, int, bool], int] = {}
     for (track, channel), notes in sorted(owned.items()):
         is_drum = channel in drums
@@ -219,14 +241,23 @@ def _cast(moves, owned, names, events, remarks) -> tuple[list[Part], dict]:
                 parts[shared].notes.extend(played)
                 continue
             index_of[track, channel, low] = len(parts)
-            name = names[track] or (gm.INSTRUMENTS[program] if not is_drum else "Drums")
-            role = roles.part_role(played, names[track], program, is_drum, low)
+            # A name that three channels share is the song's title.
+            title = names[track] if players[track] < 3 else ""
+            name = title or (gm.INSTRUMENTS[program] if not is_drum else "Drums")
+            chosen.append((track, channel) in programs)
+            found = roles.part_role(played, title, program, is_drum, low, chosen[-1])
+            if channel in disguised:
+                found = found._replace(how="density", why="a drum groove")
             full_name = f"{name} (kick and low toms)" if low else name
-            parts.append(Part(full_name, channel, is_drum, low, start, program, role, list(played)))
+            titled = bool(title)
+            parts.append(Part(full_name, channel, is_drum, low, start, program, found, titled, list(played)))
     if len(parts) > MAX_PARTS:
         raise InputError(f"the file plays on {len(parts)} channels at once; at most {MAX_PARTS} are rendered")
     _make_names_unique(parts)
-    return parts, index_of
+    settled, no_lead = casting.settle(parts, [part.found for part in parts], chosen)
+    for part, found in zip(parts, settled, strict=True):
+        part.found = found
+    return parts, index_of, no_lead
 
 
 def _programs_under_notes(moves: list[Move]) -> dict[tuple[int, int], int]:

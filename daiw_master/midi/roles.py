@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 from daiw_master.midi import gm
 
 Role = Literal["bass", "kick", "drums", "lead", "pad", "keys", "other"]
+#: What gave a part away.
+How = Literal["name", "channel", "program", "range", "density"]
 
 #: Track-name words and the preset they ask for, first match wins; specific before general.
 _PRESETS_BY_WORD = tuple(
@@ -57,15 +59,31 @@ _PRESETS_BY_WORD = tuple(
     )
 )
 _DRUM_NAME = re.compile(r"\b(?:drums?|drumkit|percussions?|perc|kit)\b", re.IGNORECASE)
-_ROLE_WORDS = tuple(
+#: Words that name a job in the song; who is called by one keeps it. First match wins.
+_JOBS = tuple(
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), role)
     for words, role in (
-        ("(?:(?:synth|sub|double|upright|contra|e)[ -]?)?bass(?: guitar)?|contrabass", "bass"),
-        ("lead|melody|vocals?|voice|vox|solo|theme", "lead"),
-        ("pads?|strings|choir|drone|ambience", "pad"),
-        ("keys|piano|organ|rhodes|harmony|chords", "keys"),
+        ("(?:(?:synth|sub|double|upright|contra|e)[ -]?)?bass(?: guitar)?|contrabass|contrabajos?", "bass"),
+        ("(?:back(?:ing|ground|up)?|harmony|bg) ?(?:vocals?|vox|voices?)|bgvs?", "other"),
+        ("rhythm|riff|echo|arp(?:eggio)?|fx|seq(?:uence)?|counter(?:melody|point)?", "other"),
+        ("lead|melod(?:y|ie|ia)|mel|vocals?|voice(?! ?\\d)|vox|singer|cantus|solo(?:ist)?|theme", "lead"),
+        ("pads?|drones?|ambien(?:ce|t)|atmos(?:phere)?", "pad"),
+        ("keys|harmony|chords?|comp(?:ing)?|accomp(?:animent)?", "keys"),
     )
 )
+#: Words that name an instrument which mostly does one job, but may be given another.
+_USUAL_JOBS = tuple(
+    (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), role)
+    for words, role in (("strings|choir", "pad"), ("piano|organ|rhodes", "keys"))
+)
+#: Patches that carry a job's word in their name: "Lead 2 (sawtooth)" is a sound, no place in the band.
+_PATCH_NAME = re.compile(
+    r"\b(?:square|saw\w*|calliope|chiff\w*|charang|voice|fifths?) lead\b|\b(?:lead|pad|fx) \d+ \("
+    r"|\bsynth voice|\bvoice (?:ooh|aah)s?\b",
+    re.IGNORECASE,
+)
+#: Where words were written together: GuitarLead, Bass2, lead_synth.
+_SEAM = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|_")
 _BASS_DRUM_NAME = re.compile(r"\bbass[ -]?drum|\bgran cassa|\bkick", re.IGNORECASE)
 
 #: DAiW writes its grooves between these keys.
@@ -141,19 +159,52 @@ def default_preset(notes: Sequence[Note], name: str, others_above: bool) -> int:
     return 0
 
 
-def part_role(notes: Sequence[Note], name: str, program: int, is_drum: bool, low_drums: bool) -> Role:
-    """What a part does in the arrangement, for sends and stems."""
+class Found(NamedTuple):
+    """A part's role and what gave it away; `firm` where its name states the job, `why` in words."""
+
+    role: Role
+    how: How
+    firm: bool = False
+    why: str = ""
+
+
+def part_role(
+    notes: Sequence[Note],
+    name: str,
+    program: int,
+    is_drum: bool,
+    low_drums: bool,
+    programmed: bool = True,
+) -> Found:
+    """What a part does, heard alone: by its name, else its instrument, else its range.
+
+    `programmed`: whether the file chose the program; a default piano says nothing about the part.
+    """
     if is_drum:
-        return "kick" if low_drums else "drums"
+        return Found("kick" if low_drums else "drums", "channel", True)
     if _BASS_DRUM_NAME.search(name):
-        return "kick"
-    by_name = next((role for pattern, role in _ROLE_WORDS if pattern.search(name)), None)
-    if by_name is not None:
-        return by_name
-    role = gm.instrument_role(program)
-    if role != "drums" and _plays_bass(notes) and _is_one_voice(notes):
-        return "bass"
-    return role
+        return Found("kick", "name", True)
+    words = _SEAM.sub(" ", name)
+    by_program = gm.instrument_role(program)
+    plays_bass = by_program != "drums" and _plays_bass(notes) and _is_one_voice(notes)
+    if not _PATCH_NAME.search(words):
+        job = next((role for pattern, role in _JOBS if pattern.search(words)), None)
+        if job == "bass" and program in gm.SINGERS:
+            return Found("pad", "program")  # a bass singer stands in the room with the choir
+        if job is not None and not (job == "other" and plays_bass):
+            return Found(job, "name", True)
+    usual = next((role for pattern, role in _USUAL_JOBS if pattern.search(words)), None)
+    if usual is not None:
+        return Found(usual, "name")
+    if plays_bass:
+        return Found("bass", "range")
+    if by_program in ("bass", "drums"):
+        return Found(by_program, "program")
+    called = preset_by_name(name)
+    by_name = None if called is None else gm.instrument_role(called)
+    if by_name not in (None, "bass", "drums"):
+        return Found(by_name, "name")
+    return Found(by_program, "program" if programmed else "density")
 
 
 def _plays_bass(notes: Sequence[Note]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,6 +10,7 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.parts import SEND_WEIGHTS
 from daiw_master.units import db_from_gain, gain_from_db
 
 #: Where every song sits before the chain, so that a threshold means the same on every song. Far
@@ -23,11 +24,10 @@ SILENT_RENDER_DBFS = -120.0
 TAIL_MARGIN = 1.25
 #: A tail is over when it stays below this; what follows would be dithered silence.
 TAIL_END_DB = -85.0
+#: Over a bed of noise it is over where hops of this length no longer stand out of the bed.
+BED_S = 0.25
 #: What is left of it then is faded out, so that no step is heard.
 FADE_S = 0.05
-#: What each role of a MIDI song sends to the reverb. Lows in a room are mud: bass, kick and low drums
-#: stay dry; the rest of the kit at half level keeps its grip.
-SEND_WEIGHTS = {"bass": 0.0, "kick": 0.0, "drums": 0.5}
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,33 @@ class Song:
         send = None if self.send is None else grow(self.send, (0, pad))
         return replace(self, x=grow(self.x, (0, pad)), send=send, tail=self.tail + pad)
 
-    def rung_out(self, y: torch.Tensor) -> torch.Tensor:
-        """A master of this song, (..., time), up to where its tail is over; never shorter than the song."""
+    def rung_out(self, y: torch.Tensor, over_noise: bool = False) -> torch.Tensor:
+        """A master of this song, (..., time), up to where its tail is over; never shorter than the song.
+
+        `over_noise`: a bed that never ends lies under it; the tail is over where it sinks into that.
+        """
         if not self.tail:
             return y
         length = y.shape[-1] - self.tail
-        loud = (y[..., length:].abs() > gain_from_db(TAIL_END_DB)).reshape(-1, self.tail).any(0).nonzero()
-        rest = int(loud[-1]) + 1 + round(FADE_S * self.rate) if len(loud) else 0
+        tail = y[..., length:].reshape(-1, self.tail)
+        if over_noise:
+            last = _end_over_noise(tail, round(BED_S * self.rate))
+        else:
+            loud = (tail.abs() > gain_from_db(TAIL_END_DB)).any(0).nonzero()
+            last = int(loud[-1]) + 1 if len(loud) else 0
+        rest = last + round(FADE_S * self.rate) if last else 0
         return y[..., : min(length + rest, y.shape[-1])]
+
+
+def _end_over_noise(tail: torch.Tensor, hop: int) -> int:
+    """Where a tail (channels, time) has sunk into the bed at its own end, in samples."""
+    power = tail[:, : tail.shape[-1] // hop * hop].square().mean(0).unflatten(-1, (-1, hop)).mean(-1)
+    if not len(power):
+        return 0
+    # the median of the last half: a click of crackle is no music
+    above = (power > 2.0 * power[len(power) // 2 :].median()).long()
+    # music leaves no gaps on its way down; what sticks out later is the bed's own
+    return hop * int(above.cumprod(0).sum())
 
 
 def put_on_bench(
@@ -102,14 +121,15 @@ def put_on_bench(
     )
 
 
-def send_of(stems: Iterable[tuple[str, Audio]]) -> Audio | None:
+def send_of(stems: Iterable[tuple[str, Audio]], gains_db: Mapping[str, float] | None = None) -> Audio | None:
     """What the reverb hears of a song that came as stems: (role, sound) pairs, weighted and summed.
 
+    `gains_db` makes single roles' shares louder or softer (`EditedSong.send_gains`).
     None where nothing is left to send (a bass or kick alone): then the whole song is sent.
     """
-    send = None
+    send, gains_db = None, gains_db or {}
     for role, audio in stems:
-        weight = SEND_WEIGHTS.get(role, 1.0)
+        weight = SEND_WEIGHTS.get(role, 1.0) * gain_from_db(gains_db.get(role, 0.0))
         if weight:
             part = audio.samples * weight
             send = audio.with_samples(part if send is None else send.samples + part)

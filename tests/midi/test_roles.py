@@ -92,14 +92,14 @@ def test_a_low_single_line_under_others_gets_a_bass():
 
 def test_roles():
     high, low = [Note(72, 80, 0.0, 1.0)], [Note(30, 80, float(i), i + 0.9) for i in range(9)]
-    assert part_role(high, "", 33, False, False) == "bass"
-    assert part_role(low, "", 0, False, False) == "bass"
-    assert part_role(high, "Lead vocal", 0, False, False) == "lead"
-    assert part_role(high, "Bassoon", 70, False, False) == "lead"
-    assert part_role(low, "Bass Drum", 117, False, False) == "kick"
-    assert part_role(high, "", 0, True, True) == "kick"
-    assert part_role(high, "", 0, True, False) == "drums"
-    assert part_role(high, "", 89, False, False) == "pad"
+    assert part_role(high, "", 33, False, False).role == "bass"
+    assert part_role(low, "", 0, False, False).role == "bass"
+    assert part_role(high, "Lead vocal", 0, False, False).role == "lead"
+    assert part_role(high, "Bassoon", 70, False, False).role == "lead"
+    assert part_role(low, "Bass Drum", 117, False, False).role == "kick"
+    assert part_role(high, "", 0, True, True).role == "kick"
+    assert part_role(high, "", 0, True, False).role == "drums"
+    assert part_role(high, "", 89, False, False).role == "pad"
 
 
 def test_kick_and_low_toms_stand_apart_and_tracks_of_one_kit_stay_one_kit(write_song):
