@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from daiw_master.errors import InputError
 from daiw_master.files import staged
 from daiw_master.report.curves import WINDOW_S
+from daiw_master.report.digits import fitting, signed
 from daiw_master.report.model import Curve, Report, TargetRow
 from daiw_master.targets import BAND_EDGES_HZ, FIELDS, HEARD
 
@@ -83,12 +84,12 @@ def _title(figure, report: Report) -> None:
     loudness, peak = report.row("loudness_lufs"), report.row("true_peak_dbtp")
     figure.text(0.018, 0.957, _drawable(f"{report.source} · {report.emotion}"), size=19, weight="bold")
     said = (
-        f"{_signed(loudness.after, 1, plus='')} LUFS (asked {_signed(loudness.asked, 1, plus='')}), peak "
-        f"{_signed(peak.after, 2, plus='')} dBTP (ceiling {_signed(peak.asked, 1, plus='')})"
+        f"{signed(loudness.after, 1, plus='')} LUFS (asked {signed(loudness.asked, 1, plus='')}), peak "
+        f"{signed(peak.after, 2, plus='')} dBTP (ceiling {signed(peak.asked, 1, plus='')})"
     )
     room = {row.target: row.after for row in report.targets if row.target.startswith("reverb_")}
     if "reverb_decay_s" in room:
-        wet = _signed(room["reverb_wet_db"], 0, plus="")
+        wet = signed(room["reverb_wet_db"], 0, plus="")
         said += f", room {room['reverb_decay_s']:.1f} s at {wet} dB"
     figure.text(0.018, 0.925, said, size=13, color=FAINT)
     x = 0.985
@@ -201,7 +202,7 @@ def _rows(axes: Axes, report: Report) -> None:
         axes.plot(asked, y, "o", ms=9, mfc=PAPER, mec=INK, mew=1.6)
         mark, size, colour = ("X", 9, INK) if fails else ("o", 7, MASTER)
         axes.plot(got, y, mark, ms=size, color=colour, zorder=4)
-        text = f"{_signed(row.after - row.neutral, 1)} {field.unit}"
+        text = f"{signed(row.after - row.neutral, 1)} {field.unit}"
         axes.text(1.17, y, text, transform=axes.get_yaxis_transform(), ha="right", va="center", size=12,
                   weight="bold" if fails else "normal")  # fmt: skip
     axes.axvline(0, color=NEUTRAL, lw=2, zorder=1.5)
@@ -232,7 +233,7 @@ def _loudness(axes: Axes, report: Report, curves: dict[str, Curve]) -> None:
     bottom = max(top - 2 * LOUDNESS_DEPTH_LU, min(top - LOUDNESS_DEPTH_LU, came[len(came) // 25] - 1))
     axes.set_ylim(bottom, top + 0.13 * (top - bottom))
     axes.set_xlim(0, max(report.duration_s, WINDOW_S))
-    axes.text(1.006, asked, f"asked\n{_signed(asked, 1, plus='')}", transform=axes.get_yaxis_transform(),
+    axes.text(1.006, asked, f"asked\n{signed(asked, 1, plus='')}", transform=axes.get_yaxis_transform(),
               ha="left", va="center", size=12)  # fmt: skip
     axes.xaxis.set_major_formatter(lambda seconds, _: f"{int(seconds) // 60}:{int(seconds) % 60:02d}")
     axes.xaxis.set_major_locator(_clock(report.duration_s))
@@ -249,18 +250,10 @@ def _sections(axes: Axes, report: Report) -> None:
         if start > 0:
             axes.axvline(start, color=GRID, lw=1.4, zorder=0)
         room = int(118 * (end - start) / length)
-        name = _fitting(_drawable(section["name"]), room)
+        name = fitting(_drawable(section["name"]), room)
         if name:
             axes.text(start + 0.004 * length, 0.985, name, transform=axes.get_xaxis_transform(), va="top",
                       size=11.5, color=FAINT)  # fmt: skip
-
-
-def _fitting(name: str, room: int) -> str:
-    """A section's name in at most `room` letters: whole, up to its colon, cut, or not at all."""
-    for text in (name, name.partition(":")[0]):
-        if len(text) <= room:
-            return text
-    return f"{name[: room - 1].rstrip()}…" if room >= 4 else ""
 
 
 def _clock(duration_s: float):
@@ -278,13 +271,6 @@ def _plain(target: str) -> str:
     kind, _, place = target.removesuffix("_db").partition("_")
     place = place.replace("_", " ")
     return f"width, {place}" if kind == "width" else place
-
-
-def _signed(value: float, digits: int, plus: str = "+") -> str:
-    """A number with a true minus sign; what rounds to nought has none."""
-    rounded = round(value, digits)
-    sign = "−" if rounded < 0 else plus if rounded > 0 else ""
-    return f"{sign}{abs(rounded):.{digits}f}"
 
 
 def _drawable(text: str) -> str:

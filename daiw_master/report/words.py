@@ -3,24 +3,7 @@
 from __future__ import annotations
 
 from daiw_master.report.model import Report, TargetRow
-
-_BAND_WORDS = {
-    "band_sub_db": "sub",
-    "band_bass_db": "bass",
-    "band_low_mid_db": "low mids",
-    "band_mid_db": "mids",
-    "band_high_mid_db": "high mids",
-    "band_presence_db": "presence",
-    "band_brilliance_db": "brilliance",
-    "band_air_db": "air",
-}
-_WIDTH_WORDS = {
-    "width_low_mid_db": "low mids",
-    "width_mid_db": "mids",
-    "width_high_db": "highs",
-}
-_WIDTH_NAMES = {name: f"width of the {words}" for name, words in _WIDTH_WORDS.items()}
-_DYNAMICS_WORDS = {"loudness_range_lu": "range", "crest_db": "crest", "onset_db": "attacks"}
+from daiw_master.report.names import BAND_WORDS, DYNAMICS_WORDS, WIDTH_WORDS, name_of
 
 
 def summary(report: Report) -> list[str]:
@@ -38,14 +21,15 @@ def summary(report: Report) -> list[str]:
         f"loudness   {loudness.after:.1f} LUFS (asked {loudness.asked:g}), "
         f"peak {peak.after:.2f} dBTP under {peak.asked:g}{_tail(loudness.why)}"
     )
-    for title, words in (("tone", _BAND_WORDS), ("width", _WIDTH_WORDS), ("dynamics", _DYNAMICS_WORDS)):
+    for title, words in (("tone", BAND_WORDS), ("width", WIDTH_WORDS), ("dynamics", DYNAMICS_WORDS)):
         line = _moves(report, words)
         if line:
             lines.append(f"{title:<10} {line}")
     lines.append(f"{'space':<10} {_space(report)}")
-    undone = [f"{_name(row)}: {row.cut}" for row in report.targets if row.cut]
+    undone = [f"{name_of(row.target)}: {row.cut}" for row in report.targets if row.cut]
     undone += [
-        f"{_name(row)}: wanted {row.asked:.1f}, got {row.after:.1f} {row.unit}" for row in report.missed
+        f"{name_of(row.target)}: wanted {row.asked:.1f}, got {row.after:.1f} {row.unit}"
+        for row in report.missed
     ]
     if undone:
         lines.append(f"{'not done':<10} {'; '.join(undone[:3])}{_more(undone)}")
@@ -54,10 +38,6 @@ def summary(report: Report) -> list[str]:
         f"{'limits':<10} {'BROKEN: ' + '; '.join(broken) if broken else 'all held'}{_relaxed(report)}"
     )
     return lines
-
-
-def _name(row: TargetRow) -> str:
-    return {**_BAND_WORDS, **_WIDTH_NAMES, **_DYNAMICS_WORDS}.get(row.target, row.target)
 
 
 def _tail(why: str) -> str:
