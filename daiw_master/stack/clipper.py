@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from daiw_master.params import Param
-from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
+from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.oversample import bend
 from daiw_master.units import gain_from_db
 
@@ -41,8 +41,7 @@ def process(x: torch.Tensor, rate: int, *, threshold_db: Setting, hardness: Sett
     threshold, hardness = gain_from_db(per_item(threshold_db, x)), per_item(hardness, x)
     y = bend(x, lambda u: clipped(u, threshold, hardness))
     most = gain_from_db(OVERSHOOT_DB) * threshold
-    y = torch.minimum(torch.maximum(y, -most), most)
-    return y.expand(max(batch_of(settings), len(y)), -1, -1)
+    return torch.minimum(torch.maximum(y, -most), most)
 
 
 CLIPPER = Effect(

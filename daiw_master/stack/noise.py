@@ -29,7 +29,7 @@ BLOCK = 2**16
 #: Of the room, the share of power both sides have in common.
 SHARED_ROOM = 0.7
 #: Clicks per second, how differently loud they are (standard deviation, dB) and how far off centre.
-CLICKS_PER_S, CLICK_SPREAD_DB, CLICK_SIDE_DB = 9.0, 7.0, 2.0
+CLICKS_PER_S, CLICK_SPREAD_DB, CLICK_SIDE_DB = 25.0, 4.0, 1.5
 
 #: `follow`: level over 400 ms around each moment, read every 10 ms, against -20 dBFS RMS.
 HOP_MS, WINDOW_HOPS, REFERENCE_RMS = 10.0, 41, 0.1
@@ -86,8 +86,8 @@ def _room_power(hz: torch.Tensor) -> torch.Tensor:
 
 
 def _click_power(hz: torch.Tensor) -> torch.Tensor:
-    """Dry: around 3 kHz, soft to either side."""
-    return (hz / 3000.0) ** 2 / (1 + (hz / 3000.0) ** 2) ** 3
+    """A needle's tick: two octaves around 2.5 kHz."""
+    return 1 / (1 + (hz / 2500.0 - 2500.0 / hz.clamp_min(1.0)) ** 2) ** 2
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,8 @@ NOISE = Effect(
         Param("hiss_db", NONE_DB, -20, NONE_DB, "dB",
               about="tape hiss (RMS against full scale); -90 is exactly none"),
         Param("room_db", NONE_DB, -20, NONE_DB, "dB", about="the low air of a room; -90 is exactly none"),
-        Param("crackle_db", NONE_DB, -20, NONE_DB, "dB", about="a needle in dust; -90 is exactly none"),
+        Param("crackle_db", NONE_DB, -20, NONE_DB, "dB",
+              about="a needle in dust, single clicks some 35 dB higher; -90 is exactly none"),
         Param("follow", 0, 1, 0,
               about="0 a bed that never moves; 1 follows the music (as asked at -20 dBFS), silence included"),
     ),

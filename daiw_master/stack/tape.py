@@ -71,7 +71,7 @@ def process(
 ) -> torch.Tensor:
     """Onto the tape and off it again: the curve, then the head's loss and bump; see `TAPE` for the knobs."""
     settings = {"drive_db": drive_db, "bandwidth_hz": bandwidth_hz, "bump_db": bump_db}
-    y = at_rest(x, settings)
+    y = x
     if turned(drive_db, 0.0):
         g, make_up = saturation(per_item(drive_db, x))
         y = bend(x, lambda u: make_up / g * torch.tanh(g * u))
@@ -82,7 +82,8 @@ def process(
         bell = {"peak_1_gain_db": bump_db, "peak_1_hz": BUMP_HZ, "peak_1_q": BUMP_Q}
         bump = impulse_response({**EQ.space.defaults(), **bell}, rate, x.device)
         y = convolve(y, bump.to(x.dtype).unsqueeze(1))
-    return y.expand(max(batch_of(settings), len(y)), -1, -1)
+    # Nothing turned, or a batch that turns only knobs at rest: it is still that many sounds.
+    return at_rest(y, settings) if y is x or len(y) < batch_of(settings) else y
 
 
 TAPE = Effect(

@@ -95,3 +95,11 @@ def test_long_sounds_have_no_seams():
     x = signals.noise(1.0, dtype=torch.float64)
     alone = TAPE(x[..., 20000:], RATE, drive_db=12.0)
     assert (TAPE(x, RATE, drive_db=12.0)[..., 20000:] - alone)[..., 200:].abs().max() < 1e-9
+
+
+def test_a_batch_that_turns_nothing_is_still_a_batch():
+    x = signals.noise(0.1)
+    y = TAPE(x, RATE, drive_db=torch.zeros(3), bump_db=2.0)
+    assert y.shape[0] == 3
+    y.mul_(0.5)  # three sounds of their own, not one seen three times
+    assert torch.equal(TAPE(x, RATE, drive_db=torch.zeros(3)), x.expand(3, -1, -1))
