@@ -143,7 +143,10 @@ def fitting(plan: Plan, options: Options) -> tuple[Plan, list[str]]:
             effect = name.partition(".")[0]
             raise InputError(f"{name} is set, but {effect} is not in the chain; add it with --with {effect}")
     kept = {name: value for name, value in plan.settings.items() if name in space}
-    return replace(plan, settings=kept), [f"{name} left alone: not in this chain" for name in lost]
+    own = {name: value for name, value in plan.own_settings.items() if name in space}
+    return replace(plan, settings=kept, own_settings=own), [
+        f"{name} left alone: not in this chain" for name in lost
+    ]
 
 
 def _knobs(place: str, effect) -> list[str]:

@@ -197,7 +197,7 @@ def _bench(song: Song, plan: Plan | None, options: Options, rooms: bool) -> Benc
 
 def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
     """The master without the silence put behind it for the tail, its last moment faded out."""
-    y = bench.song.rung_out(made.take.samples)[0].cpu()
+    y = bench.rung_out(made.take.samples)[0].cpu()
     fade = min(round(FADE_S * mix.rate), y.shape[-1] - mix.samples.shape[-1])
     if fade > 0:
         y = y.clone()

@@ -27,7 +27,8 @@ class Plan:
     `moves` is the ledger everything else is summed from: nothing is applied that is not in it.
     `delivery` and `wanted` are absolute targets; `neutral_delivery` is where the song's neutral is
     delivered (what user or platform fixed, without the feeling); `shifts` are relative to that neutral;
-    `settings` are knobs somebody turned (they leave the search); `character` are starting values of
+    `settings` are knobs somebody turned (they leave the search), `own_settings` those of them the user
+    turned: the neutral has these too; `character` are starting values of
     knobs nobody measures. `added` and `removed` edit the chain by effect name, `parts` edits single
     parts of a MIDI song (role -> knob -> value), `tail` says how the song ends ("ring" or "cut"),
     `form` how it moves over time (a shape's name, or explicit `energies`: (section, bars, energy)).
@@ -41,6 +42,7 @@ class Plan:
     shifts: Mapping[str, Shift] = field(default_factory=dict)
     wanted: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, float] = field(default_factory=dict)
+    own_settings: Mapping[str, float] = field(default_factory=dict)
     character: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     removed: frozenset[str] = frozenset()
@@ -73,7 +75,8 @@ class Plan:
     def is_neutral(self) -> bool:
         """Nothing is asked beyond this song, competently finished."""
         edits = (self.shifts, self.wanted, self.added, self.removed, self.parts, self.form, self.energies)
-        return not any(edits) and self.tail == "ring" and self.delivery == self.neutral_delivery
+        same = self.delivery == self.neutral_delivery and self.settings == self.own_settings
+        return same and not any(edits) and self.tail == "ring"
 
 
 def plan_of(
@@ -97,7 +100,8 @@ def plan_of(
 
     targets = {move.what: move.value for move in moves if move.kind == "set" and move.what in FIELDS}
     fixed = {m.what: m.value for m in moves if m.kind == "set" and m.what in FIELDS and m.voice != "feeling"}
-    settings = {move.what: move.value for move in moves if move.kind == "set" and move.what not in FIELDS}
+    turned = [move for move in moves if move.kind == "set" and move.what not in FIELDS]
+    settings = {move.what: move.value for move in turned}
     for target, value in targets.items():
         FIELDS[target].check(value)
     shifts = _summed([m for m in moves if m.kind == "shift" and m.what not in targets])
@@ -117,6 +121,7 @@ def plan_of(
         shifts=shifts,
         wanted=targets,
         settings=settings,
+        own_settings={move.what: move.value for move in turned if move.voice == "user"},
         character={move.what: (move.value, move.why) for move in moves if move.kind == "lean"},
         added=tuple(effect for effect in switched("in") if effect not in removed),
         removed=removed,

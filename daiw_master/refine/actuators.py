@@ -34,8 +34,8 @@ def _eq_gain(knob: str) -> Actuator:
 
 
 def _width(knob: str) -> Actuator:
-    # Narrowing has no taste limit of its own beyond a sane floor; widening has.
-    return Actuator(knob, lambda plan: (-9.0, plan.limit("side_gain_db")), 1.0, 2.0, "side_gain_db")
+    # Narrowing has no taste limit of its own: mono is a choice, and wide pianos start far out. Widening has.
+    return Actuator(knob, lambda plan: (-24.0, plan.limit("side_gain_db")), 1.0, 2.0, "side_gain_db")
 
 
 def _highest_ratio(plan: Plan) -> float:

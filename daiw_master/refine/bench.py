@@ -18,6 +18,8 @@ from daiw_master.units import gain_from_db
 
 #: Delivered by a closed loop at the very end, never inside the search.
 LAST_STAGES = ("loudness", "limiter")
+#: Rides the finished mix along the song's form: needs the whole song, so no window knows it.
+AUTOMATION = "automation"
 #: The two knobs of those stages that are targets by another name.
 DELIVERY_KNOBS = {"loudness.loudness_lufs": "loudness_lufs", "limiter.ceiling_dbtp": "true_peak_dbtp"}
 #: Windows the solver listens to: a bar or two each, at a soft, a middle and a loud place.
@@ -36,11 +38,16 @@ class Take:
 
 
 class Bench:
-    """One song, one chain. The reverb's output is kept: most searches leave the room alone."""
+    """One song, one chain. The reverb's output is kept: most searches leave the room alone.
+
+    `placed` is what shapes the sound; automation (`moving`) follows it, and delivery ends it.
+    """
 
     def __init__(self, song: Song, placed: Mapping[str, Effect]):
         self.song = song
-        self.placed = {place: effect for place, effect in placed.items() if effect.name not in LAST_STAGES}
+        self.moving = {place: effect for place, effect in placed.items() if effect.name == AUTOMATION}
+        last = (*LAST_STAGES, AUTOMATION)
+        self.placed = {place: effect for place, effect in placed.items() if effect.name not in last}
         self.space = chain_space(placed)
         names = list(self.placed)
         kept = 1 + max((names.index(p) for p, e in self.placed.items() if e.name == "reverb"), default=-1)
@@ -58,7 +65,7 @@ class Bench:
         return self._kept[1]
 
     def shaped(self, settings: Mapping[str, float]) -> torch.Tensor:
-        """The song through the whole chain but for loudness and limiter."""
+        """The song, standing still, through the whole chain but for loudness and limiter."""
         if self._last is None or self._last[0] != settings:
             self._last = None  # free the old one before the new one is made
             self._last = (
@@ -66,6 +73,17 @@ class Bench:
                 run_chain(self._rest, self.after_room(settings), self.song.rate, settings),
             )
         return self._last[1]
+
+    def ridden(self, settings: Mapping[str, float]) -> torch.Tensor:
+        """The shaped song with its form ridden: what is delivered. Cheap beside what it stands on."""
+        extras = {"tail": self.song.tail}
+        if self.song.energy is not None:
+            extras["energy"] = self.song.energy
+        x = self.shaped(settings)
+        for place, effect in self.moving.items():
+            own = {k.partition(".")[2]: v for k, v in settings.items() if k.partition(".")[0] == place}
+            x = x if effect.rests_at(own) else effect(x, self.song.rate, **own, **extras)
+        return x
 
     def before(self, place: str, settings: Mapping[str, float]) -> torch.Tensor:
         """What reaches the effect at `place`: the whole song."""
@@ -90,15 +108,23 @@ class Bench:
         ceiling_dbtp: float,
         max_reduction_db: float,
         quick: bool = False,
+        still: bool = False,
     ) -> Take:
-        """A full pass at these settings, delivered at a loudness under a ceiling, and heard."""
+        """A full pass at these settings, delivered at a loudness under a ceiling, and heard.
+
+        `still`: without automation, as a search listens that must not fight it.
+        """
         limiter = {
             name: settings[f"limiter.{name}"]
             for name in ("release_ms", "lookahead_ms")
             if f"limiter.{name}" in settings
         }
+        shaped = self.shaped(settings) if still else self.ridden(settings)
+        if self._bedded:
+            # a bed never ends: it stops with the music, and what follows must not count as loudness
+            shaped = self.song.rung_out(shaped, over_noise=True)
         delivered = deliver(
-            self.shaped(settings),
+            shaped,
             self.song.rate,
             loudness_lufs,
             ceiling_dbtp,
@@ -107,7 +133,7 @@ class Bench:
             **limiter,
         )
         # heard as it will be written: silence behind the tail would count as a soft passage
-        written = self.song.rung_out(delivered.samples)
+        written = self.rung_out(delivered.samples)
         values = heard(written, self.song.rate, delivered.seen.until(written.shape[-1]))
         asked = {"loudness_lufs": loudness_lufs, "true_peak_dbtp": ceiling_dbtp}
         return Take(
@@ -116,6 +142,15 @@ class Bench:
             {name: float(value) for name, value in values.items()},
             delivered,
         )
+
+    def rung_out(self, y: torch.Tensor) -> torch.Tensor:
+        """A delivered master as it will be written: without the silence behind its tail."""
+        return y if self._bedded else self.song.rung_out(y)
+
+    @property
+    def _bedded(self) -> bool:
+        """Whether a bed of noise lies under the song, its tail and all."""
+        return any(effect.name == "noise" for effect in self.placed.values())
 
     def window_starts(self) -> list[int]:
         """Where the solver listens: soft, middle and loud places of the song, in samples."""

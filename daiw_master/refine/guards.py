@@ -12,6 +12,7 @@ from daiw_master.meters.loudness import momentary
 from daiw_master.meters.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
 from daiw_master.meters.tone import spectrum
 from daiw_master.meters.traces import scan
+from daiw_master.refine.automation import automation_reach_db
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.stack.dynamics import gain_reduction_db
@@ -58,6 +59,9 @@ def measured_guards(bench: Bench, take: Take) -> dict[str, float]:
         "limiter_p99_db": float(take.delivered.reduction_p99_db),
         **stereo_guards(y, rate),
     }
+    reach = automation_reach_db(bench, settings)
+    if reach:
+        found["ride_db"] = max(reach, found.get("ride_db", 0.0))  # two hands, one limit for each
     widths = [settings[k] for k in settings if k.startswith("imager.") and k.endswith("_width_db")]
     if widths:
         found["side_gain_db"] = max(0.0, *widths)

@@ -46,9 +46,12 @@ def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda what, don
     """This song, competently finished: its room, its stereo inside the limits, tone a third of the
     way back where it lies outside the envelope (MIDI renders only), loudness and ceiling met.
 
-    Uses the plan's pinned knobs, none of its shifts.
+    Uses the knobs the user pinned, and nothing of the feeling.
     """
-    bare = replace(plan, name="neutral", shifts={}, wanted={}, character={}, delivery=plan.neutral_delivery)
+    bare = replace(
+        plan, name="neutral", shifts={}, wanted={}, character={}, settings=plan.own_settings,
+        delivery=plan.neutral_delivery,
+    )  # fmt: skip
     progress("neutral: the room", 0.0)
     settings = _resting(bench, bare)
     settings = set_room(

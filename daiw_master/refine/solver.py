@@ -134,7 +134,8 @@ def solve(
 
 def _taker(bench: Bench, plan: Plan):
     most = house.limits()["limiter_p99_db"].hard
-    return lambda settings: bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most, quick=True)
+    asked = (plan.loudness_lufs, plan.ceiling_dbtp, most)
+    return lambda settings: bench.take(settings, *asked, quick=True, still=True)
 
 
 def _errors(asks: Mapping[str, Ask], take: Take, plan: Plan) -> np.ndarray:

@@ -34,7 +34,8 @@ FADE_S = 0.05
 class Song:
     """What goes into the chain. `x` (1, channels, time) at -20 LUFS; `send` is what the reverb
     hears when the song came as stems; `is_midi` says whether a room may be added unasked; `tail` samples
-    at its end are silence left for a reverb."""
+    at its end are silence left for a reverb. `energy` (frames,) in [-1, 1] is how strong the music is
+    meant to be from its first to its last moment, tail left out: there the last one goes on."""
 
     x: torch.Tensor
     rate: int
@@ -43,6 +44,7 @@ class Song:
     is_midi: bool = False
     staging_db: float = 0.0
     tail: int = 0
+    energy: torch.Tensor | None = None
 
     @property
     def duration_s(self) -> float:
