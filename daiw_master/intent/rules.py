@@ -31,6 +31,7 @@ MEASURES: Mapping[str, str] = {
     "silence_db": "level inside a written dropout against the music, dB",
     "tail_s": "how long sound goes on after the last note until 60 dB under the music, s",
     "stem_level_db": "one part against all the others, dB",
+    "highs_db": "what sounds above 9 kHz against 200 to 2000 Hz, dB, where anything does",
     "drift_db": "highs against the rest, last third minus first third, dB",
     "section_peak": "where in the song (0-1) the rule lifts it most, itself",
     "end_lift_db": "what the rule does to the level of the last sixth against the whole, dB",
@@ -196,9 +197,15 @@ def _said(move: Move) -> tuple[str, str]:
         return f"{role}:", f"{knob} {_number(knob, move.value)}"
     if move.what in ("in", "out"):
         return f"{move.what}:", str(move.value)
-    return {"tail": "ends with a", "form": "form:", "relax": "relaxes", "silence": "no verdict on"}.get(
-        move.what, move.what
-    ), {"cut": "cut", "ring": "tail left to ring"}.get(str(move.value), str(move.value))
+    return {
+        "tail": "ends with a",
+        "form": "form:",
+        "relax": "relaxes",
+        "lift": "lifts",
+        "silence": "no verdict on",
+    }.get(move.what, move.what), {"cut": "cut", "ring": "tail left to ring"}.get(
+        str(move.value), str(move.value)
+    )
 
 
 def _number(name: str, value: object) -> str:

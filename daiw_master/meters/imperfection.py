@@ -19,6 +19,8 @@ FLOOR_DB = -120.0
 GONE_DB = 60.0
 #: Highs begin here for `drift_db`, as they do for the automation that makes them drift.
 DRIFT_SPLIT_HZ = 3000.0
+#: Above this worn tape, old samplers and telephones have nothing.
+HIGHS_HZ = 9000.0
 #: Pitch is read between these, where partials are strong and closely spaced bins still tell them apart.
 PITCH_HZ = (150.0, 4000.0)
 #: A partial counts for pitch down to this far under the strongest one of its moment.
@@ -103,6 +105,13 @@ def drift_db(x: torch.Tensor, rate: int) -> torch.Tensor:
         split = int(DRIFT_SPLIT_HZ / rate * 4096) + 1
         tilt.append(_db(power[:, split:].sum(-1)) - _db(power[:, 1:split].sum(-1)))
     return tilt[1] - tilt[0]
+
+
+def highs_db(x: torch.Tensor, rate: int) -> torch.Tensor:
+    """What sounds above 9 kHz against the middle (200 to 2000 Hz), dB: where a band limit is heard."""
+    power = _spectrogram(x, 4096, 2048).square().sum((1, 3))
+    low, middle, high = (round(hz / rate * 4096) for hz in (200, 2000, HIGHS_HZ))
+    return _db(power[:, high:].sum(-1)) - _db(power[:, low:middle].sum(-1))
 
 
 def clip_share(x: torch.Tensor, rate: int) -> torch.Tensor:

@@ -13,6 +13,7 @@ from daiw_master.meters.imperfection import (
     drift_db,
     end_hardness_db,
     end_lift_db,
+    highs_db,
     level_between_db,
     noise_floor_db,
     part_balance_db,
@@ -163,6 +164,16 @@ class TestOverTime:
     def test_a_plain_change_of_level_moves_no_section(self):
         plain = notes(12)
         assert float(end_lift_db(0.5 * plain, plain, RATE)) == pytest.approx(0, abs=1e-6)
+
+
+class TestHighs:
+    @pytest.mark.parametrize("gain_db", [-12.0, 6.0])
+    def test_only_what_lies_above_9_khz_counts(self, gain_db):
+        t = seconds(4)
+        low, high = (0.1 * torch.sin(2 * math.pi * hz * t).expand(1, 2, -1) for hz in (500.0, 10000.0))
+        plain, moved = low + 0.1 * high, low + 0.1 * 10 ** (gain_db / 20) * high
+        assert float(highs_db(plain, RATE)) == pytest.approx(-20, abs=0.1)
+        assert float(highs_db(moved, RATE) - highs_db(plain, RATE)) == pytest.approx(gain_db, abs=0.1)
 
 
 class TestClipping:
