@@ -32,7 +32,7 @@ DEMO = "daiw-master render daiw_master/demo/the_last_ferry.mid --emotion grief -
 
 def number(value: float) -> str:
     """A number as a reader writes it: no trailing zeros, a true minus."""
-    return f"{value:.4g}".replace("-", "−")
+    return f"{value:{'.4g' if abs(value) < 1e4 else '.0f'}}".replace("-", "−")  # 20000 is not 2e+04
 
 
 def signed(value: float) -> str:

@@ -64,7 +64,7 @@ def process(x: torch.Tensor, rate: int, *, depth_bits: Setting, rate_hz: Setting
 
 BITS = Effect(
     name="bits",
-    about="the grain of an old sampler: fewer levels, fewer samples",
+    about="an old sampler's grain: fewer levels, fewer samples",
     params=(
         Param("depth_bits", 4, OFF_BITS, OFF_BITS, "bits",
               about="levels the sound may take; 12 is grain, 8 is grit, 24 is exactly off"),

@@ -88,7 +88,7 @@ def process(
 
 TAPE = Effect(
     name="tape",
-    about="tape: soft saturation (odd harmonics), worn highs and a head bump",
+    about="soft saturation (odd harmonics), worn highs and a head bump",
     params=(
         Param("drive_db", 0, 18, 0, "dB",
               about="how hard the tape is hit; 6 warms the peaks, 18 is plainly too much; loudness stays"),

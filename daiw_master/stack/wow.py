@@ -116,7 +116,7 @@ def process(
 
 WOW = Effect(
     name="wow",
-    about="wow and flutter: a tape that does not run evenly",
+    about="a tape that does not run evenly: pitch sways slowly (wow) and trembles (flutter)",
     params=(
         Param("wow_cents", 0, 50, 0, "cents", about="how far pitch sways slowly; 5 is worn, 20 is warped"),
         Param("wow_hz", 0.2, 3, 0.7, "Hz", "log", "how often it sways"),
