@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from daiw_master.cli.intent import intent as intent_commands
 from daiw_master.cli.options import mastering_options
 from daiw_master.cli.run import output_paths, run, slug
 from daiw_master.errors import DaiwMasterError
@@ -32,6 +33,9 @@ class OneLineErrors(click.Group):
 @click.version_option(package_name="daiw-master")
 def main() -> None:
     """From a MIDI file and a feeling to a finished master."""
+
+
+main.add_command(intent_commands)
 
 
 @main.command()

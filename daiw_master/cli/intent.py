@@ -57,16 +57,28 @@ def write_new(file: Path, text: str) -> None:
 
 
 def asked() -> dict[str, object]:
-    """The answers somebody types; an empty line leaves a question open."""
+    """The answers somebody types; an empty line leaves a question open, an unusable one is asked again."""
     from daiw_master.intent.check import questions
+    from daiw_master.intent.names import FIELDS
 
     click.echo("Answer as plainly as you can; an empty line leaves a question open.\n", err=True)
     answers: dict[str, object] = {}
     for field, row in questions().items():
-        click.echo(click.style(row["asks"], bold=True) + f"\n{row['hint']}", err=True)
-        answer = click.prompt(">", default="", show_default=False, prompt_suffix=" ", err=True).strip()
-        if answer:
-            answers[field] = answer
+        click.echo(f"{click.style(row['asks'], bold=True)}\n{row['hint']}", err=True)
+        read = FIELDS[field.rpartition(".")[2]][1]
+        while answer := click.prompt(
+            ">", default="", show_default=False, prompt_suffix=" ", err=True
+        ).strip():
+            try:
+                got = read(answer)
+            except ValueError as error:
+                click.echo(f"that is not {error}; try again, or leave it empty", err=True)
+                continue
+            # numbers as DAiW wants them in its JSON; words as they were typed
+            answers[field] = got if isinstance(got, float) else answer
+            if field.endswith("tempo_range"):
+                answers[field] = [int(end) if end.is_integer() else end for end in got]
+            break
         click.echo(err=True)
     return answers
 

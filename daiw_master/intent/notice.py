@@ -16,6 +16,9 @@ class Notice:
     field: str
     text: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field", one_line(self.field, 120))
+
     def __str__(self) -> str:
         return f"{self.level:<8} {self.field}: {self.text}" if self.field else f"{self.level:<8} {self.text}"
 
@@ -26,4 +29,10 @@ class Notice:
 def shown(value: object, most: int = 60) -> str:
     """A value as it may be quoted in one line: no line breaks, no escape codes, not a whole page."""
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def one_line(text: str, most: int = 400) -> str:
+    """A key or a name as it may be printed: a file may call its keys anything."""
+    text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -35,6 +35,10 @@ _KINDS: tuple[tuple[Callable[[Mapping], bool], str], ...] = (
         lambda tree: tree.get("kind") == "preset",
         "a preset of ours; use it with --preset, or name it under mastering.preset in an intent",
     ),
+    (
+        lambda tree: {"session_id", "responses"} <= tree.keys(),
+        "an unfinished wizard session; DAiW's export_to_intent makes an intent of it",
+    ),
     (_has("sub_emotions"), "a branch of DAiW's emotion thesaurus: words to choose a mood from, not a song's"),
     (_has("dyadic_blends"), "DAiW's table of blended emotions: names a mood may have, but nobody's song yet"),
     (_has("base_emotions"), "the index of DAiW's emotion thesaurus, which describes words and no song"),

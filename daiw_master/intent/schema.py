@@ -32,6 +32,11 @@ __all__ = [
 Text = Annotated[str, BeforeValidator(text_from)]
 
 
+def _tension(value: object) -> float:
+    """NaN may pass: it stands for what was no number, which check.py reports."""
+    return value if isinstance(value, float) else tension_from(value)
+
+
 class _Sheet(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,7 +60,7 @@ class SongIntent(_Sheet):
 
     mood_primary: Text = ""
     mood_secondary: Text = ""
-    mood_secondary_tension: Annotated[float, BeforeValidator(tension_from)] = 0.5
+    mood_secondary_tension: Annotated[float, BeforeValidator(_tension)] = 0.5
     imagery_texture: Text = ""
     vulnerability_scale: Annotated[str, BeforeValidator(vulnerability_from)] = "Medium"
     narrative_arc: Text = ""

@@ -16,8 +16,8 @@ from typing import Any
 
 from daiw_master.errors import DaiwMasterError, InputError, UnknownNameError
 from daiw_master.intent.mastering import read_mastering
-from daiw_master.intent.names import SECTIONS, TELLING, fold_key, shape_of
-from daiw_master.intent.notice import Notice, shown
+from daiw_master.intent.names import TELLING, fold_key, shape_of
+from daiw_master.intent.notice import Notice, one_line, shown
 from daiw_master.intent.plain import plain
 from daiw_master.intent.refusals import what_it_is
 from daiw_master.intent.schema import Extras, Intent, Mastering
@@ -179,31 +179,29 @@ def _is_intent(tree: object) -> bool:
 
 def _chosen(tree: Mapping | list, name: str | None, where: str, notices: list[Notice]) -> tuple[Mapping, str]:
     """One intent of a set, and its name."""
-    shelf = dict(_shelf(tree))
+    shelf = {one_line(key, 60): value for key, value in _shelf(tree)}
     if not shelf:
-        keys = ", ".join(map(str, list(tree)[:4])) if isinstance(tree, Mapping) else f"{len(tree)} items"
-        raise InputError(
-            f"{where} is no intent: no {' or '.join(list(SECTIONS)[:1] + ['song_intent'])} in it"
-            f" ({f'it holds {keys[:120]}' if keys else 'it is empty'})"
-        )
+        keys = list(tree)[:4] if isinstance(tree, Mapping) else [f"{len(tree)} items"] if tree else []
+        holds = f"it holds {one_line(', '.join(keys), 120)}" if keys else "it is empty"
+        raise InputError(f"{where} is no intent: no song_root or song_intent in it ({holds})")
     if name is None and len(shelf) > 1:
         raise InputError(
-            f"{where} holds {len(shelf)} intents: {', '.join(shelf)[:400]};"
+            f"{where} holds {len(shelf)} intents: {one_line(', '.join(shelf))};"
             f" choose one, like {where}:{next(iter(shelf))}"
         )
     if name is None:
         (name,) = shelf
     wanted = {fold_key(name), f"example_{fold_key(name)}"}
-    found = next((key for key in shelf if fold_key(key) in wanted), None)
+    found = next((key for key in shelf if key == name or fold_key(key) in wanted), None)
     if found is None:
-        raise UnknownNameError(f"intent in {where}:", name, shelf, f"(it holds {', '.join(shelf)[:400]})")
+        hint = f"(it holds {one_line(', '.join(shelf))})"
+        raise UnknownNameError(f"intent in {where}:", one_line(name, 60), shelf, hint)
     others = [key for key in shelf if key != found]
     if isinstance(tree, Mapping):
         others += [key for key in tree if key not in shelf and fold_key(key) not in _SHELVES]
     if others:
-        notices.append(
-            Notice("note", "", f"{found} was read; beside it the file holds {', '.join(others)[:2000]}")
-        )
+        beside = one_line(", ".join(others), 2000)
+        notices.append(Notice("note", "", f"{found} was read; beside it the file holds {beside}"))
     return shelf[found], found
 
 

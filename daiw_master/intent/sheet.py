@@ -37,7 +37,7 @@ _MODELS = {
 #: So many keys nobody knows are told one by one; the rest are counted.
 _MOST_TOLD = 20
 _EMPTY = (None, "", [], {})
-_KNOWN_KEYS = (*FIELDS, *_MODELS, "mastering")
+_KNOWN_KEYS = (*FIELDS, *_MODELS, *ALIASES, "mastering")
 
 
 class Sheet:
@@ -240,7 +240,7 @@ class Sheet:
             self._say("note", "", f"{beyond} more keys are nobody's; they are kept as written too")
 
     def _say(self, level, field: str, text: str) -> None:
-        self.notices.append(Notice(level, field if len(field) < 120 else f"{field[:117]}...", text))
+        self.notices.append(Notice(level, field, text))
 
 
 def _is_plain(value: object) -> bool:

@@ -188,16 +188,18 @@ def _yaml(path: Path, text: str) -> object:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         kind = "valid YAML" if path.suffix.lower() in (".yaml", ".yml") else "JSON or YAML, as an intent is"
-        raise InputError(f"{path} is not {kind}: {_yaml_trouble(error)}") from None
+        raise InputError(f"{path} is not {kind}: {_yaml_trouble(error, text)}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
 
 
-def _yaml_trouble(error: yaml.MarkedYAMLError) -> str:
+def _yaml_trouble(error: yaml.MarkedYAMLError, text: str) -> str:
     mark = error.problem_mark or error.context_mark
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     problem = error.problem or error.context or "it cannot be read"
     if "expected a single document" in f"{error.context} {problem}":
         return f"{where}it holds several documents; an intent is one"
-    hint = " (YAML indents with spaces, not tabs)" if "\\t" in problem or "\t" in problem else ""
+    line = text.splitlines()[mark.line : mark.line + 1] if mark else []
+    tab = line and line[0][mark.column : mark.column + 1] == "\t"
+    hint = " (YAML indents with spaces, not with tabs)" if tab else ""
     return f"{where}{problem}{hint}"

@@ -18,9 +18,9 @@ from daiw_master.intent.check import questions
 _WIDTH = 100
 _HEAD = """\
 An intent: what the song is about, before anybody asks how it should sound.
-Answer what you can and leave the rest empty; nothing here is required to make a master, and the
-first three answers move the most. `daiw-master intent check FILE` reads it back to you,
-`daiw-master intent explain FILE` shows what each word will do to the sound."""
+Answer what you can and leave the rest empty; a master can be made of any of it, or none.
+`daiw-master intent check FILE` reads it back to you, `daiw-master intent explain FILE` shows what
+each word will do to the sound."""
 _MASTERING = """\
 What you want of the master itself. Everything here is optional; remove the # of what you need.
 DAiW forgets this part when it saves the file; to keep it safe, put the keys of this part into a
@@ -52,7 +52,7 @@ def sheet_text(answers: Mapping[str, object] | None = None) -> str:
             open_section = section
         indent = "  " if section else ""
         lines += _comment(f"{row['asks']} {row['hint']}", indent)
-        lines.append(f"{indent}{key}: {_written(answers.get(field, ''))}")
+        lines.append(f"{indent}{key}: {_written(answers.get(field, row.get('default', '')))}")
     lines += ["", *_comment(_MASTERING), "# mastering:"]
     lines += [f"#   {line}" for line in _SETTINGS.splitlines()]
     return "\n".join(lines) + "\n"
@@ -62,10 +62,10 @@ def sheet_json(answers: Mapping[str, object] | None = None) -> str:
     """The sheet as DAiW saves it: JSON, no questions."""
     answers = answers or {}
     sheet: dict = {}
-    for field in questions():
+    for field, row in questions().items():
         section, _, key = field.rpartition(".")
         place = sheet.setdefault(section, {}) if section else sheet
-        place[key] = answers.get(field, "")
+        place[key] = answers.get(field, row.get("default", ""))
     return json.dumps(sheet, indent=2) + "\n"
 
 

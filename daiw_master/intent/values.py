@@ -23,7 +23,8 @@ def text_from(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+        whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+        return str(int(value) if whole else value)
     if isinstance(value, (list, tuple)) and all(_plain(item) for item in value):
         return ", ".join(filter(None, map(text_from, value)))
     raise ValueError("a text")
