@@ -122,8 +122,12 @@ def form(report: Report) -> Chart | None:
     if moved is None or not any((*moved.level_db, *moved.brightness_db)):
         return None
     reach = max(1.0, *(abs(value) for value in (*moved.level_db, *moved.brightness_db))) * 1.15
-    said = f"between {signed(min(moved.level_db), 1)} and {signed(max(moved.level_db), 1)} dB"
-    chart = Chart("form", f"Automation: level {said}.", _time(report), Axis(-reach, reach), 110)
+    said = [
+        f"{name} between {signed(min(values), 1)} and {signed(max(values), 1)} dB"
+        for name, values in (("level", moved.level_db), ("brightness", moved.brightness_db))
+        if values
+    ]
+    chart = Chart("form", f"Automation: {', '.join(said)}.", _time(report), Axis(-reach, reach), 110)
     _sections(chart, report, names=False)
     chart.y_ticks(round_steps(-reach, reach, 3), "dB", 1, plus="+")
     for kind, values in (("brightness", moved.brightness_db), ("after", moved.level_db)):

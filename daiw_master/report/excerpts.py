@@ -74,22 +74,31 @@ def choose(audio: Audio) -> list[tuple[str, float]]:
     trace = short_term(audio.batch, audio.rate, hop_ms=1000 * GRID_S)[0]
     # from the window that starts with the stretch to the one that ends with it
     levels = trace.unfold(0, min(len(trace), round((EXCERPT_S - WINDOW_S) / GRID_S) + 1), 1).mean(-1)
-    heard = levels > levels.max() - AUDIBLE_LU
-    distance = {
-        "loudest": -levels,
-        "quiet": levels,
-        "median": (levels - levels[heard].median()).abs(),
-    }
-    starts: dict[str, float] = {}
     grid = GRID_S * torch.arange(len(levels))
-    for name, far in distance.items():
-        free = heard.clone()
-        for taken in starts.values():
-            free &= (grid - taken).abs() >= EXCERPT_S
-        if free.any():
-            starts[name] = float(grid[far.masked_fill(~free, torch.inf).argmin()])
+    starts = _apart(levels, grid, torch.ones_like(levels, dtype=torch.bool))
+    room = min(len(NAMES), int(audio.duration_s // EXCERPT_S))
+    if len(starts) < room:
+        # the best places stand in each other's way: choose among stretches laid end to end
+        tiles = torch.linspace(0, float(grid[-1]), int(audio.duration_s // EXCERPT_S))
+        on_tile = torch.zeros_like(levels, dtype=torch.bool)
+        on_tile[(tiles / GRID_S).long()] = True
+        starts = max(starts, _apart(levels, grid, on_tile), key=len)
     latest = audio.duration_s - EXCERPT_S
     return [(name, min(starts[name], latest)) for name in NAMES if name in starts]
+
+
+def _apart(levels: torch.Tensor, grid: torch.Tensor, allowed: torch.Tensor) -> dict[str, float]:
+    """The loudest, then the softest, then the middle stretch, side by side."""
+    allowed = allowed & (levels > levels.max() - AUDIBLE_LU)
+    middle = (levels - levels[allowed].median()).abs() if allowed.any() else levels
+    starts: dict[str, float] = {}
+    for name, far in (("loudest", -levels), ("quiet", levels), ("median", middle)):
+        free = allowed.clone()
+        for taken in starts.values():
+            free &= (grid - taken).abs() >= EXCERPT_S - GRID_S
+        if free.any():
+            starts[name] = float(grid[far.masked_fill(~free, torch.inf).argmin()])
+    return starts
 
 
 def _excerpt(name: str, start_s: float, before: Audio, after: Audio) -> Excerpt:
