@@ -19,7 +19,7 @@ FRAME = 32
 UP_REACH, DOWN_REACH, SHARP_REACH = 16, 24, 32
 REACH = UP_REACH + DOWN_REACH
 STOP_BAND_DB = 80.0
-#: For curves without end to their harmonics: what folds back from eight times the rate is 40th or later.
+#: For curves without end to their harmonics: of 8 kHz, what folds back from here is the 41st or later.
 BEND_FACTOR = 8
 #: Samples bent at a time, at the low rate: a block stays in cache at the high one.
 BEND_BLOCK = 2**12
