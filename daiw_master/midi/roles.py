@@ -66,7 +66,10 @@ _JOBS = tuple(
         ("(?:(?:synth|sub|double|upright|contra|e)[ -]?)?bass(?: guitar)?|contrabass|contrabajos?", "bass"),
         ("(?:back(?:ing|ground|up)?|harmony|bg) ?(?:vocals?|vox|voices?)|bgvs?", "other"),
         ("rhythm|riff|echo|arp(?:eggio)?|fx|seq(?:uence)?|counter(?:melody|point)?", "other"),
-        ("lead|melod(?:y|ie|ia)|mel|vocal(?:s|ist)?|voice(?! ?\\d)|vox|singer|cantus|solo(?:ist)?|theme", "lead"),
+        (
+            "lead|mel(?:od(?:y|ie|ia))?|vocal(?:s|ist)?|voice(?! ?\\d)|vox|singer|cantus|solo(?:ist)?|theme",
+            "lead",
+        ),
         ("pads?|drones?|ambien(?:ce|t)|atmos(?:phere)?", "pad"),
         ("keys|harmony|chords?|comp(?:ing)?|accomp(?:animent)?", "keys"),
     )
