@@ -11,6 +11,7 @@ from pathlib import Path
 from daiw_master.data import data_folder, load_yaml, names_in
 from daiw_master.errors import InputError, UnknownNameError, either
 from daiw_master.intent import categories, parse_emotion
+from daiw_master.intent.genres import genre_named, genres
 from daiw_master.intent.rules import RULES, rule_named
 from daiw_master.moves import Move
 from daiw_master.plan import platform_moves
@@ -35,8 +36,8 @@ def known_presets() -> Mapping[str, PresetInfo]:
 def read_preset(path_or_name: str | Path) -> Preset:
     """A preset from a file (by its path) or from the shelves (by name, or `kind:name`).
 
-    What ends in .yaml or has a folder in it is a path. `emotion:` and `rule:` take any phrase or
-    alias those understand. Raises UnknownNameError, or InputError with file and line.
+    What ends in .yaml or has a folder in it is a path. `emotion:`, `rule:` and `genre:` take any
+    phrase or alias those understand. Raises UnknownNameError, or InputError with file and line.
     """
     text = str(path_or_name)
     path = Path(text)
@@ -84,6 +85,11 @@ def _rule(name: str) -> tuple[str, str, Iterable[Move]]:
     return rule.name, rule.means, [replace(move, word="") for move in rule.moves]
 
 
+def _genre(name: str) -> tuple[str, str, Iterable[Move]]:
+    genre = genre_named(name)
+    return genre.name, genre.about, [replace(move, word="") for move in genre.moves()]
+
+
 def _platforms() -> Iterator[tuple[str, str]]:
     for name in names_in("presets"):
         row = load_yaml("presets", name)
@@ -112,6 +118,7 @@ def _lofi_file(stem: str) -> Preset:
 _SHELVES: Mapping[str, _Shelf] = {
     "emotion": _Shelf(lambda: ((c.name, c.about) for c in categories().values()), _emotion),
     "rule": _Shelf(lambda: ((rule.name, rule.means) for rule in RULES.values()), _rule),
+    "genre": _Shelf(lambda: ((genre.name, genre.about) for genre in genres().values()), _genre),
     "platform": _Shelf(_platforms, _platform),
     "lofi": _Shelf(lambda: ((stem, load_yaml(LOFI, stem)["about"]) for stem in names_in(LOFI)), _lofi),
 }

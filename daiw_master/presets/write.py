@@ -223,13 +223,14 @@ def _reasons(moves: Sequence[Move], told: bool = False) -> list[str]:
     """Each move's reason and who gave it; `told` also says how much, where several add up."""
     reasons = []
     for move in moves:
-        why = _clean(move.why, MOST_REASON)
         word = _clean(move.word, MOST_WORD)
         origin = _clean(move.source)
         if word and word.casefold() not in origin.casefold():
             origin = f"{origin}: {word}"
-        # a preset's own reasons already say where they came from
-        known = not origin or origin == "feeling" or f"{origin} ".startswith("preset ")
+        # a preset's own reasons are short already and say where they came from
+        ours = f"{origin} ".startswith("preset ")
+        why = _clean(move.why) if ours else _clean(move.why, MOST_REASON)
+        known = ours or origin in ("", "feeling")
         said = " ".join([why] * bool(why) + [f"({origin})"] * (not known)) or BY_HAND
         said = f"{move.value:+.3g} {said}" if told else said
         if said not in reasons:

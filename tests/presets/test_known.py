@@ -8,6 +8,7 @@ from daiw_master import house
 from daiw_master.data import names_in
 from daiw_master.errors import InputError, UnknownNameError
 from daiw_master.intent import categories, parse_emotion
+from daiw_master.intent.genres import genres
 from daiw_master.intent.rules import RULES
 from daiw_master.plan import plan_of
 from daiw_master.presets import KINDS, PresetInfo, known, known_presets, read_preset
@@ -23,6 +24,7 @@ def of_kind(kind: str) -> dict[str, PresetInfo]:
 def test_nothing_is_missing_from_the_shelves():
     assert set(of_kind("emotion")) == set(categories())
     assert set(of_kind("rule")) == set(RULES) and len(RULES) == 42
+    assert set(of_kind("genre")) == set(genres()) and len(genres()) >= 15
     assert set(of_kind("platform")) == set(house.platforms())
     assert set(of_kind("lofi")) == set(LOFI) and len(LOFI) >= 6
     assert {info.kind for info in known_presets().values()} <= set(KINDS)
@@ -49,6 +51,7 @@ def test_case_hyphens_and_spaces_do_not_matter():
 def test_a_kind_takes_what_that_kind_understands():
     assert read_preset("emotion:overwhelming grief").name == "overwhelming grief"
     assert read_preset("rule:PRODUCTION_LoFiAesthetics").name == "PRODUCTION_LoFiDegradation"
+    assert read_preset("genre:bedroom lofi").name == "Lo-Fi Bedroom"
     with pytest.raises(UnknownNameError, match="did you mean cassette"):
         read_preset("lofi:casette")
     with pytest.raises(UnknownNameError, match="did you mean spotify"):
