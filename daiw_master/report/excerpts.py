@@ -22,8 +22,8 @@ ENCODER_PEAK = 0.89
 EDGE_S = 0.01
 #: Stretches begin on this grid; each is heard through windows of 3 s.
 GRID_S, WINDOW_S = 0.5, 3.0
-#: Stretches further under the loudest one than this are no music to compare.
-AUDIBLE_LU = 25.0
+#: Moments further under the loudest than this are no music to compare; most of a stretch must be.
+AUDIBLE_LU, MUSIC_SHARE = 25.0, 0.9
 SILENT_LUFS = -70.0
 NAMES = ("quiet", "median", "loudest")
 
@@ -73,23 +73,24 @@ def choose(audio: Audio) -> list[tuple[str, float]]:
         return [("whole", 0.0)]
     trace = short_term(audio.batch, audio.rate, hop_ms=1000 * GRID_S)[0]
     # from the window that starts with the stretch to the one that ends with it
-    levels = trace.unfold(0, min(len(trace), round((EXCERPT_S - WINDOW_S) / GRID_S) + 1), 1).mean(-1)
+    windows = trace.unfold(0, min(len(trace), round((EXCERPT_S - WINDOW_S) / GRID_S) + 1), 1)
+    levels, music = windows.mean(-1), (windows > trace.max() - AUDIBLE_LU).double().mean(-1)
+    worth = music >= min(MUSIC_SHARE, float(music.max()))
     grid = GRID_S * torch.arange(len(levels))
-    starts = _apart(levels, grid, torch.ones_like(levels, dtype=torch.bool))
+    starts = _apart(levels, grid, worth)
     room = min(len(NAMES), int(audio.duration_s // EXCERPT_S))
     if len(starts) < room:
         # the best places stand in each other's way: choose among stretches laid end to end
         tiles = torch.linspace(0, float(grid[-1]), int(audio.duration_s // EXCERPT_S))
         on_tile = torch.zeros_like(levels, dtype=torch.bool)
         on_tile[(tiles / GRID_S).long()] = True
-        starts = max(starts, _apart(levels, grid, on_tile), key=len)
+        starts = max(starts, _apart(levels, grid, worth & on_tile), key=len)
     latest = audio.duration_s - EXCERPT_S
     return [(name, min(starts[name], latest)) for name in NAMES if name in starts]
 
 
 def _apart(levels: torch.Tensor, grid: torch.Tensor, allowed: torch.Tensor) -> dict[str, float]:
     """The loudest, then the softest, then the middle stretch, side by side."""
-    allowed = allowed & (levels > levels.max() - AUDIBLE_LU)
     middle = (levels - levels[allowed].median()).abs() if allowed.any() else levels
     starts: dict[str, float] = {}
     for name, far in (("loudest", -levels), ("quiet", levels), ("median", middle)):

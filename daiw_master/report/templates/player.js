@@ -55,13 +55,14 @@
     return graph;
   }
 
-  /* A straight crossfade: the sides are the same music at the same loudness, so gains add up to one. */
+  /* A straight crossfade: the sides are the same music at the same loudness, so gains add up to one.
+     One that is still under way is ended where it has got to, on the line it was going. */
   function cross(graph, side, when) {
     const done = Math.min(1, Math.max(0, (when - graph.at) / FADE_S));
     for (const name of SIDES) {
       const now = graph.from[name] + done * ((name === graph.to ? 1 : 0) - graph.from[name]);
       graph.gains[name].cancelScheduledValues(when);
-      graph.gains[name].setValueAtTime(now, when);
+      graph.gains[name].linearRampToValueAtTime(now, when);
       graph.gains[name].linearRampToValueAtTime(name === side ? 1 : 0, when + FADE_S);
       graph.from[name] = now;
     }
