@@ -17,13 +17,15 @@ _SHARE = 0.8
 _FULL_TRAVEL = 2.0
 
 
-def energy_curve(form: Form, duration_samples: int, rate: int, hop: int) -> torch.Tensor:
+def energy_curve(
+    form: Form, duration_samples: int, rate: int, hop: int, power: torch.Tensor | None = None
+) -> torch.Tensor:
     """The form's energy at the middle of every hop: (frames,) in [-1, 1], frames = ceil(samples / hop).
 
-    Raised cosines lead from section to section, centred on the boundary. The curve is nought where the
-    song is as strong as its strong moments on average (mean weighted with energy itself), so that
-    following it moves sections against each other and leaves the song's loudness where it was. A form
-    of small differences stays one: the curve is scaled down to fit, never up to fill.
+    Raised cosines lead from section to section, centred on the boundary. The curve's mean is nought,
+    weighted with the song's own `power` (any number of values, evenly over the song) where it is known:
+    following it then moves sections against each other and leaves the song's loudness where it was. A
+    form of small differences stays one: the curve is scaled down to fit, never up to fill.
     """
     frames = -(-duration_samples // hop)
     if not form.moves:
@@ -35,7 +37,14 @@ def energy_curve(form: Form, duration_samples: int, rate: int, hop: int) -> torc
         length_s = max(_FASTEST_S, min(form.transition_s, _SLOWEST_S, _SHARE * shorter))
         done = ((time_s - after.start_s) / length_s + 0.5).clamp(0.0, 1.0)
         energy += (after.energy - before.energy) * 0.5 * (1 - torch.cos(math.pi * done))
-    middle = energy.square().sum() / energy.sum().clamp_min(1e-9)
+    weight = torch.ones_like(energy) if power is None else _evenly(power, frames)
+    middle = (weight * energy).sum() / weight.sum().clamp_min(1e-30)
     away = energy - middle
     scale = min(_FULL_TRAVEL, 1.0 / max(float(away.abs().max()), 1e-9))
     return (scale * away).clamp(-1.0, 1.0).float()
+
+
+def _evenly(power: torch.Tensor, frames: int) -> torch.Tensor:
+    """A power trace of any length, one value a frame."""
+    nearest = ((torch.arange(frames) + 0.5) * len(power) / frames).long()
+    return power.detach().cpu().double()[nearest]

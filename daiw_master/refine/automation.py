@@ -13,11 +13,12 @@ import torch
 from torch.nn import functional
 
 from daiw_master.form import Form, energy_curve
-from daiw_master.meters.loudness import short_term
+from daiw_master.meters.loudness import momentary, short_term
 from daiw_master.refine.asks import Ask
 from daiw_master.refine.bench import Bench, range_of_trace
 from daiw_master.refine.song import Song
 from daiw_master.stack.automation import HOP_S, automation_gains_db, hop_of
+from daiw_master.units import power_from_db
 
 RANGE = "loudness_range_lu"
 #: Short-term loudness is read over this (EBU Tech 3341), one value every `_READ_S`.
@@ -29,8 +30,11 @@ def with_form(song: Song, form: Form, start_s: float = 0.0) -> Song:
 
     A form that does not move is a line at nought: nothing will be ridden.
     """
-    hop, skipped = hop_of(song.rate), round(start_s * song.rate)
-    curve = energy_curve(form, skipped + song.x.shape[-1] - song.tail, song.rate, hop)
+    hop, skipped, length = hop_of(song.rate), round(start_s * song.rate), song.x.shape[-1] - song.tail
+    music = song.x[..., :length]
+    power = power_from_db(momentary(music, song.rate, hop_ms=1000 * _READ_S)[0])
+    before = torch.zeros(round(len(power) * skipped / max(1, length)), device=power.device)
+    curve = energy_curve(form, skipped + length, song.rate, hop, torch.cat([before, power]))
     return replace(song, energy=curve[skipped // hop :])
 
 
