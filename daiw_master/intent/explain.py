@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 from daiw_master.data import load_yaml
@@ -35,6 +36,8 @@ _SHEET: Mapping[str, tuple[str, ...]] = {
     ),
     "system_directive": ("output_target", "output_feedback_loop"),
 }  # fmt: skip
+#: A heading quotes so much of what was said; the composer's own words stand above it whole.
+_LONGEST_HEADING = 160
 #: What DAiW fills in where nobody answers: no word of the composer's.
 _UNSAID = {"mood_secondary_tension": 0.5, "vulnerability_scale": "Medium"}
 #: Settings of the mastering section that act on the whole run instead of moving a target.
@@ -58,7 +61,8 @@ class Block:
     @property
     def lines(self) -> list[str]:
         several = len(self.words) > 1
-        head = f"{self.source} \u00b7 {', '.join(self.words)}" if any(self.words) else self.source
+        said = shorten(_one_line(", ".join(filter(None, self.words))), _LONGEST_HEADING, placeholder=" ...")
+        head = f"{self.source} \u00b7 {said}" if said else self.source
         return [head, *(f"  {_line(move, several)}" for move in self.moves)]
 
 
@@ -137,7 +141,7 @@ def explain_moves(
     for move in plan.moves:
         blocks.setdefault(move.source, []).append(move)
     return Explanation(
-        title=(intent.title if intent else "") or "untitled",
+        title=_one_line(intent.title if intent else "") or "untitled",
         words=tuple(own_words(intent)) if intent else (),
         blocks=tuple(
             Block(source, tuple(dict.fromkeys(move.word for move in own)), tuple(own))
@@ -157,8 +161,13 @@ def own_words(intent: Intent) -> list[tuple[str, str]]:
             value = getattr(getattr(intent, phase), name)
             if value in (None, "", ()) or value == _UNSAID.get(name):
                 continue
-            said.append((name, _written(value)))
+            said.append((name, _one_line(_written(value))))
     return said
+
+
+def _one_line(text: str) -> str:
+    """One field, one line, whatever was pasted into it."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _written(value: object) -> str:
@@ -176,12 +185,12 @@ def _silent(intent: Intent, notices: Sequence[Notice]) -> Iterable[tuple[str, st
         told.setdefault(notice.field, []).append(notice.text)
     for name, _ in own_words(intent):
         for text in told.pop(name, ()):
-            yield name, text
+            yield name, _one_line(text)
         ruled = name == "rule_breaking_justification" and intent.technical_constraints.technical_rule_to_break
         if name in written and not ruled:
             yield name, written[name]
     for name, texts in told.items():
-        yield from ((name, text) for text in texts)
+        yield from ((name, _one_line(text)) for text in texts)
     for path in intent.unknown:
         yield path, "kept as it came; nobody here knows what it asks"
     for key, why in _HANDED_ON.items():
@@ -199,7 +208,7 @@ def _handed(value: object) -> str:
 
 
 def _line(move: Move, several: bool) -> str:
-    said = f"{move.word}: " if several and move.word else ""
+    said = f"{_one_line(move.word)}: " if several and move.word else ""
     return f"{move.what:<25} {amount(move):<18} {said}{move.why}"
 
 

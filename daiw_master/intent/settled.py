@@ -15,7 +15,8 @@ from daiw_master.targets import FIELDS
 _VOICES = ("feeling", "platform", "user")
 #: Switches of which a song has only one; of the others (in, out, relax, ...) each stands for itself.
 _SINGLE = ("tail", "form", "energies")
-_EVEN = 1e-9
+#: A sum under this share of its field's tolerance is nobody's victory.
+_EVEN = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,9 @@ def _summed(name: str, shifts: Sequence[Move]) -> Settled:
     unit = unit_of(shifts[0])
     pulls = [move.value for move in shifts]
     if min(pulls) < 0.0 < max(pulls):
-        way = "even" if abs(total) < _EVEN else "up" if total > 0 else "down"
+        field = FIELDS[name]
+        heard = field.tolerance * (abs(field.default) if field.relative_tolerance else 1.0)
+        way = "even" if abs(total) <= _EVEN * heard else "up" if total > 0 else "down"
         how = load_yaml("presets/words", "settled")[name][way]
     else:
         hardest = max(shifts, key=lambda move: abs(move.value))

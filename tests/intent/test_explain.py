@@ -268,3 +268,13 @@ def test_every_sample_intent_explains():
         assert explanations[sample].blocks or explanations[sample].silent
     moved = [sample for sample, explanation in explanations.items() if explanation.blocks]
     assert len(moved) >= 15
+
+
+def test_a_pasted_page_stays_one_line():
+    page = "so\nit\twas \x1b[31mred " * 40
+    explanation = explain(
+        sheet(core_event=page, mood_primary="grief", rule_breaking_justification=page), SPACE
+    )
+    assert not any("\n" in line or "\x1b" in line for line in explanation.lines)
+    (heading,) = (line for line in explanation.lines if line.startswith("rule "))
+    assert len(heading) < 250

@@ -8,10 +8,13 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daiw_master import house
 from daiw_master.data import load_yaml
 from daiw_master.errors import UnknownNameError
+from daiw_master.intent.genres import read_genre
 from daiw_master.intent.words import (
     dial_moves,
     index_of,
@@ -46,6 +49,16 @@ LISTS = ("textures", "images", "arcs", "grooves", "vulnerability")
 NEUTRAL = {"Medium", "Linear"}
 #: Fields that belong to the platform and the house.
 NOT_OURS = {"true_peak_dbtp", "width_low_db", "gain_reduction_db"}
+#: Pieces of what people write: every known phrase, and the small words that turn it round.
+SAYABLE = {
+    *(
+        word
+        for kind in LISTS
+        for name, row in rows_of(kind).items()
+        for word in (name, *row.get("words", ()))
+    ),
+    *"not no without after very slightly or and but , . like a the of".split(),
+}
 
 every_row = pytest.mark.parametrize(
     ("kind", "name"),
@@ -271,3 +284,18 @@ def test_reading_words_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=80) | st.lists(st.sampled_from(sorted(SAYABLE)), max_size=8).map(" ".join))
+def test_anything_may_be_written_there(text):
+    reading = read_texture(text)
+    assert math.fsum(hit.weight for hit in reading.hits) <= 1.4 + 1e-3
+    assert all(hit.weight > 0 and hit.said in text.replace("\u2019", "'") for hit in reading.hits)
+    assert all(math.isfinite(move.value) for move in reading.moves("t") if move.kind == "shift")
+    read_genre(text)
+    for kind in ("arcs", "grooves", "vulnerability"):
+        try:
+            assert read_word(kind, text).hits
+        except UnknownNameError:
+            continue
