@@ -44,7 +44,7 @@ class Claim:
     """One thing a rule promises to be measurable: a target field or one of `MEASURES`.
 
     Right when within half of `value`, or within `tolerance` where one is given; `at_least` counts
-    anything beyond `value` as right. `part` names the part a stem_level_db speaks of.
+    anything beyond `value`, on its side of nought, as right. `part` names the part a stem_level_db speaks of.
     """
 
     measure: str
@@ -60,7 +60,7 @@ class Claim:
     def holds(self, got: float) -> bool:
         """Whether what was measured is what was claimed, in size too."""
         if self.at_least:
-            return got >= self.value
+            return got / self.value >= 1
         return abs(got - self.value) <= (0.5 * abs(self.value) if self.tolerance is None else self.tolerance)
 
 
