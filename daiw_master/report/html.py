@@ -35,13 +35,18 @@ class Figure:
 
 
 def html_report(
-    report: Report, before: Audio, after: Audio, *, master_file: str, original_file: str | None = None
+    report: Report,
+    before: Audio,
+    after: Audio,
+    *,
+    master_file: str | None = None,
+    original_file: str | None = None,
 ) -> str:
     """The whole page as text: intent, verdict, player, table, charts, chain, limits, log.
 
     `before` is the sound before mastering and `after` the master; stretches of both are encoded into
-    the page. `master_file` and `original_file` are linked as they are named, relative to the page. A
-    bypass has no player, no table and no charts.
+    the page. `master_file` and `original_file`, where given, are linked as they are named, relative to
+    the page. A bypass has no player, no table and no charts.
     """
     compared = bool(report.chain)
     blocks = sheet.groups(report)
@@ -62,10 +67,11 @@ def html_report(
         rate=excerpts[0].rate if excerpts else 0,
         codec=CODEC,
         kbits=KBITS,
-        master_file=master_file,
-        master_link=_link(master_file),
-        original_file=original_file,
-        original_link=_link(original_file) if original_file else None,
+        whole_files=[
+            (side, name, _link(name))
+            for side, name in (("before", original_file), ("after", master_file))
+            if name
+        ],
         style=Markup(style),
         style_hash=_hash(style),
         script=Markup(script),

@@ -189,6 +189,11 @@ def test_links_lead_to_the_file_beside_the_page(name):
     assert not set(link[2:]) & set("#?:\" '<>")
 
 
+def test_without_file_names_there_are_no_links(song):
+    page = Reader(html_report(song.report, song.before, song.after))
+    assert not page.all("a") and "The whole song" not in page.text
+
+
 def test_the_same_report_gives_the_same_page(song, page_text):
     assert song.page() == page_text
 
