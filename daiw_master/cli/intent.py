@@ -7,6 +7,11 @@ from pathlib import Path
 
 import click
 
+extras_option = click.option(
+    "--extra", "extras", multiple=True, metavar="FILE",
+    help="More about the same song: `daiw intent process -o` output, an .idaw.json.",
+)  # fmt: skip
+
 
 @click.group()
 def intent() -> None:
@@ -85,15 +90,15 @@ def asked() -> dict[str, object]:
 
 @intent.command()
 @click.argument("file", metavar="FILE[:NAME]")
+@extras_option
 @click.option("--force", is_flag=True, help="Let a rule be broken without a reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was read and noticed as JSON.")
 @click.pass_context
-def check(ctx: click.Context, file: str, force: bool, as_json: bool) -> None:
+def check(ctx: click.Context, file: str, extras: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Read an intent and say what stops it (exit 2) and what might be better."""
     from daiw_master.intent.check import check_intent
-    from daiw_master.intent.shapes import read_intent
 
-    read = read_intent(file)
+    read = whole(file, extras)
     notices = check_intent(read, force)
     stopped = sum(notice.level == "error" for notice in notices)
     if as_json:
@@ -102,15 +107,25 @@ def check(ctx: click.Context, file: str, force: bool, as_json: bool) -> None:
             "shape": read.shape,
             "ok": not stopped,
             "notices": [notice.as_json() for notice in notices],
-            "intent": read.model_dump(mode="json", exclude={"notices", "origin", "shape"}),
+            "intent": json.loads(read.model_dump_json(exclude={"notices", "origin", "shape"})),
         }
-        click.echo(json.dumps(told, indent=2, allow_nan=False, default=str))
+        click.echo(json.dumps(told, indent=2, allow_nan=False))
     else:
         for notice in notices:
             click.echo(str(notice))
         click.echo(summary(read, notices))
     if stopped:
         ctx.exit(2)
+
+
+def whole(file: str, extras: tuple[str, ...]):
+    """The intent in a file together with what other files say about the same song."""
+    from daiw_master.intent.shapes import read_intent, with_extras
+
+    read = read_intent(file)
+    for extra in extras:
+        read = with_extras(read, extra)
+    return read
 
 
 def summary(read, notices: list) -> str:
@@ -127,16 +142,21 @@ def summary(read, notices: list) -> str:
 
 @intent.command()
 @click.argument("file", metavar="FILE[:NAME]")
+@extras_option
 @click.option("--force", is_flag=True, help="Let a rule be broken without a reason.")
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
-def explain(file: str, force: bool, as_json: bool) -> None:
+def explain(file: str, extras: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Print which word moves which target, by how much, and why; nothing else is applied."""
+    from daiw_master.brief import briefs_of
     from daiw_master.intent.check import insist
-    from daiw_master.intent.explain import explain as explain_intent
-    from daiw_master.intent.shapes import read_intent
-    from daiw_master.stack import chain_space
+    from daiw_master.intent.compile import compiled
+    from daiw_master.intent.explain import explain_moves
+    from daiw_master.options import Options, every_knob
 
-    read = read_intent(file)
+    read = whole(file, extras)
     insist(read, force)
-    explanation = explain_intent(read, chain_space())
+    # the same road a master takes, so that what is shown is what would be applied
+    (brief,), options = briefs_of([], Options(intent=read, force=force))
+    notices = compiled(read, every_knob(options), force=force).notices
+    explanation = explain_moves(brief.moves, read, notices, strength=options.strength)
     click.echo(json.dumps(explanation.as_json(), indent=2) if as_json else explanation.text())

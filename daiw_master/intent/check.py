@@ -14,7 +14,6 @@ from daiw_master.data import load_yaml
 from daiw_master.errors import DaiwMasterError, InputError, UnknownNameError, either
 from daiw_master.intent.notice import Notice, shown
 from daiw_master.intent.schema import Intent
-from daiw_master.intent.vocabulary import heard_in, nearest_in
 
 __all__ = ["Notice", "check_intent", "insist"]
 
@@ -33,7 +32,7 @@ def check_intent(intent: Intent, force: bool = False) -> list[Notice]:
     `force` lets a rule be broken without a reason. An empty list is an intent with nothing to add.
     """
     told = [*intent.notices, *_tension(intent), *_rules(intent, force), *_unasked(intent)]
-    told += [*_unfilled(intent), *_mood(intent), *_vulnerability(intent), *_words(intent), *_tempo(intent)]
+    told += [*_unfilled(intent), *_mood(intent), *_words(intent), *_tempo(intent)]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(dict.fromkeys(told), key=lambda notice: order[notice.level])
 
@@ -135,13 +134,14 @@ def _unfilled(intent: Intent) -> Iterator[Notice]:
 
 def _mood(intent: Intent) -> Iterator[Notice]:
     from daiw_master.intent.emotions import parse_emotion
+    from daiw_master.intent.vocabulary import near_mood
 
     field, mood = "song_intent.mood_primary", _said(intent.song_intent.mood_primary)
     try:
         if mood:
             parse_emotion(mood)
     except UnknownNameError as error:
-        near = error.nearest or nearest_in("moods", mood)
+        near = near_mood(mood) or error.nearest
         hint = (
             f"; nearest to it lie {either(near)}" if near else "; `daiw-master list emotions` shows what does"
         )
@@ -157,17 +157,13 @@ def _mood(intent: Intent) -> Iterator[Notice]:
         )
 
 
-def _vulnerability(intent: Intent) -> Iterator[Notice]:
-    said = _said(intent.song_intent.vulnerability_scale)
-    if said and said not in ("Low", "Medium", "High"):
-        text = f"{shown(said)} is none of Low, Medium and High, so nobody steps nearer or further away"
-        yield Notice("warning", "song_intent.vulnerability_scale", text)
-
-
-#: Field -> (list of words, what to say of one that is on none, what to say where nothing lies near).
+#: Field -> (word list, what is said of a word on none, and what follows where nothing lies near).
 _WORDS = {
     "song_intent.imagery_texture": (
         "textures", "touches no surface we have", "try a plain material: glass, water, wool",
+    ),
+    "song_intent.vulnerability_scale": (
+        "vulnerability", "is none of Low, Medium and High", "nobody steps nearer or further away",
     ),
     "song_intent.narrative_arc": (
         "arcs", "is no shape a song's loudness can follow here", "its level will hold still",
@@ -182,13 +178,13 @@ _WORDS = {
 
 
 def _words(intent: Intent) -> Iterator[Notice]:
+    from daiw_master.intent.vocabulary import unheard
+
     for field, (kind, unknown, else_) in _WORDS.items():
         said = _said(str(value_of(intent, field)))
-        if said and heard_in(kind, said) is False:
-            near = nearest_in(kind, said)
-            yield Notice(
-                "warning", field, f"{shown(said)} {unknown}; {f'is it {either(near)}?' if near else else_}"
-            )
+        for part, near in unheard(kind, said) if said else ():
+            hint = f"is it {either(near)}?" if near else else_
+            yield Notice("warning", field, f"{shown(part)} {unknown}; {hint}")
 
 
 def _tempo(intent: Intent) -> Iterator[Notice]:

@@ -38,7 +38,8 @@ def _tension(value: object) -> float:
 
 
 class _Sheet(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # not-a-number may stand in what was kept word for word; JSON has no other name for it
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class SongRoot(_Sheet):

@@ -125,7 +125,7 @@ def _merged(ours: Extras, theirs: Extras, label: str, notices: list[Notice]) -> 
         if not said:
             update[field] = offered
             continue
-        kept[f"{label}: {field}"] = theirs.model_dump()[field]
+        kept.setdefault(f"{label}: {field}", theirs.model_dump()[field])
         notices.append(
             Notice("warning", field, f"{label} brings other {field} than were read before; the first count")
         )
@@ -162,11 +162,15 @@ def _read(
     if kind:
         raise InputError(f"{where} is {kind}")
     notices: list[Notice] = []
+    beside: dict = {}
     if not _is_intent(tree):
-        tree, name = _chosen(tree, name, where, notices)
+        tree, name, beside = _chosen(tree, name, where, notices)
     elif name and fold_key(name) != fold_key(str(tree.get("title", ""))):
         raise InputError(f"{where} holds one intent, not a set; leave {name!r} away")
     sheet = Sheet(tree, shape_of(tree))
+    sheet.unknown |= {
+        key if key not in sheet.unknown else f"{key} (beside)": value for key, value in beside.items()
+    }
     mastering = _mastering(sheet.mastering, sidecar, origin, folder, notices)
     return sheet.intent(
         origin=f"{origin}:{name}" if name and origin else origin, mastering=mastering, notices=notices
@@ -177,9 +181,14 @@ def _is_intent(tree: object) -> bool:
     return isinstance(tree, Mapping) and any(fold_key(key) in TELLING for key in tree)
 
 
-def _chosen(tree: Mapping | list, name: str | None, where: str, notices: list[Notice]) -> tuple[Mapping, str]:
-    """One intent of a set, and its name."""
-    shelf = {one_line(key, 60): value for key, value in _shelf(tree)}
+def _chosen(
+    tree: Mapping | list, name: str | None, where: str, notices: list[Notice]
+) -> tuple[Mapping, str, dict]:
+    """One intent of a set, its name, and what stands beside it where it is alone."""
+    shelf: dict[str, Mapping] = {}
+    for number, (title, value) in enumerate(_shelf(tree), 1):
+        title = one_line(title, 60)
+        shelf[title if title not in shelf else f"{title} {number}"] = value
     if not shelf:
         keys = list(tree)[:4] if isinstance(tree, Mapping) else [f"{len(tree)} items"] if tree else []
         holds = f"it holds {one_line(', '.join(keys), 120)}" if keys else "it is empty"
@@ -199,10 +208,15 @@ def _chosen(tree: Mapping | list, name: str | None, where: str, notices: list[No
     others = [key for key in shelf if key != found]
     if isinstance(tree, Mapping):
         others += [key for key in tree if key not in shelf and fold_key(key) not in _SHELVES]
+    elif len(tree) > len(shelf):
+        others.append(f"{len(tree) - len(shelf)} more that are no intents")
     if others:
-        beside = one_line(", ".join(others), 2000)
-        notices.append(Notice("note", "", f"{found} was read; beside it the file holds {beside}"))
-    return shelf[found], found
+        names = one_line(", ".join(others), 2000)
+        notices.append(Notice("note", "", f"{found} was read; beside it the file holds {names}"))
+    # one intent in a wrapper: what the wrapper says beside it is about this song, and kept
+    alone = isinstance(tree, Mapping) and len(shelf) == 1
+    beside = {key: tree[key] for key in others if key in tree} if alone else {}
+    return shelf[found], found, beside
 
 
 def _shelf(tree: Mapping | list) -> Iterator[tuple[str, Mapping]]:

@@ -140,7 +140,7 @@ class Sheet:
             got = read(value)
         except ValueError as error:
             self.unknown[path] = value
-            stops = field == "mood_secondary_tension"
+            stops = field == "mood_secondary_tension" and field not in self.fields
             if stops:
                 self.fields[field] = (float("nan"), path)
             self._say(

@@ -16,7 +16,7 @@ import yaml
 
 from daiw_master.errors import DaiwMasterError, InputError, UnknownNameError
 from daiw_master.intent.shapes import read_intent, with_extras
-from tests.intent import sheets
+from tests.intent import written as sheets
 
 
 def told(intent) -> str:
@@ -283,6 +283,12 @@ def test_lists_wrappers_and_single_sets():
     assert read_intent([first]).title == "Kitchen Light"
     wrapped = read_intent({"intent": first, "run": 7})
     assert wrapped.title == "Kitchen Light" and "beside it the file holds run" in told(wrapped)
+    assert wrapped.unknown == {"run": 7}
+    twins = [first, {**second, "title": first["title"]}, "a line of text"]
+    with pytest.raises(InputError, match="holds 2 intents: Kitchen Light, Kitchen Light 2"):
+        read_intent(twins)
+    twin = read_intent(twins, "Kitchen Light 2")
+    assert twin.song_intent.mood_primary == "Awe" and "1 more that are no intents" in told(twin)
 
 
 def test_a_name_where_there_is_no_set():
@@ -348,7 +354,7 @@ def test_the_intents_own_words_count_against_extras():
     assert "process output says 'Rage', the intent 'Tenderness'; the intent counts" in told(intent)
     twice = with_extras(intent, sheets.SONG)
     assert [section.name for section in twice.extras.sections] == ["Hall", "Kitchen"]
-    assert twice.extras.kept["generated song: sections"][0]["name"] == "verse"
+    assert twice.extras.kept["sections"][0]["progression"] == "I-V"
     sidecar = with_extras(twice, sheets.SIDECAR)
     assert sidecar.extras.bpm == 83 and sidecar.extras.tracks["lead"]["category"] == "flute"
 

@@ -18,7 +18,7 @@ from daiw_master.errors import DaiwMasterError
 from daiw_master.intent.check import check_intent, insist
 from daiw_master.intent.names import ALIASES, FIELDS, SECTIONS
 from daiw_master.intent.shapes import read_intent, with_extras
-from tests.intent.sheets import ALL, SAVED, example_set, schema_file
+from tests.intent.written import ALL, SAVED, example_set, schema_file
 
 #: Every kind of value a hand-written file may hold where another was meant.
 SCALARS = st.one_of(

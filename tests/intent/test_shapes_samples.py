@@ -9,7 +9,7 @@ import pytest
 from daiw_master.errors import DaiwMasterError
 from daiw_master.intent.check import check_intent
 from daiw_master.intent.shapes import read_intent
-from tests.intent.sheets import SAMPLES
+from tests.intent.written import SAMPLES
 
 #: Pattern of a path -> the shape it is read as.
 READ = {
