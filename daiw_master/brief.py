@@ -39,7 +39,6 @@ def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], O
     emotions = list(emotions)
     if options.intent is None:
         return [_finished(_of_emotion(text, options), options) for text in emotions or ["neutral"]], options
-    from daiw_master.intent.check import check_intent
     from daiw_master.intent.shapes import read_intent, with_extras
 
     intent = read_intent(options.intent)
@@ -50,9 +49,9 @@ def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], O
     briefs = []
     for mood in moods:
         told = intent.song_intent.model_copy(update={"mood_primary": mood})
-        own = intent.model_copy(update={"song_intent": told})
-        notices = tuple(f"{n.field}: {n.text}" for n in check_intent(own, options.force))
-        briefs.append(_finished(replace(_of_intent(own, options), notices=notices), options))
+        section = intent.mastering.model_copy(update={"strength": options.strength})
+        own = intent.model_copy(update={"song_intent": told, "mastering": section})
+        briefs.append(_finished(_of_intent(own, options), options))
     return briefs, options
 
 
@@ -72,7 +71,8 @@ def emotion_moves(feeling, space: Mapping[str, Param], strength: float = 1.0) ->
 
 
 def _of_intent(intent, options: Options) -> Brief:
-    from daiw_master.intent.compile import compile_intent
+    from daiw_master.intent.check import check_intent
+    from daiw_master.intent.compile import compiled
     from daiw_master.intent.explain import own_words
 
     mood = intent.song_intent.mood_primary
@@ -84,8 +84,10 @@ def _of_intent(intent, options: Options) -> Brief:
         feeling = None
     if feeling is not None:
         name, reasons, intensity = feeling.name, feeling.reasons, feeling.intensity
-    moves = compile_intent(intent, every_knob(options), force=options.force)
-    return Brief(name, reasons, intensity, tuple(moves), tuple(own_words(intent)))
+    asked = compiled(intent, every_knob(options), force=options.force)
+    heard = [*check_intent(intent, options.force), *(n for n in asked.notices if n.level == "warning")]
+    notices = dict.fromkeys(f"{notice.field}: {notice.text}" for notice in heard)
+    return Brief(name, reasons, intensity, asked.moves, tuple(own_words(intent)), tuple(notices))
 
 
 def _finished(brief: Brief, options: Options) -> Brief:
@@ -135,6 +137,9 @@ def _with_mastering(options: Options, section) -> Options:
 def fitting(plan: Plan, options: Options) -> tuple[Plan, list[str]]:
     """The plan with what its chain can hold: a feeling's knob without its effect is told, the user's
     own is refused."""
+    if not options.automation:
+        kept = {name: value for name, value in plan.settings.items() if not name.startswith("automation.")}
+        plan = replace(plan, settings=kept, removed=plan.removed | {"automation"})
     space = {name for place, effect in chain_of(options, plan).items() for name in _knobs(place, effect)}
     lost = sorted(name for name in plan.settings if name not in space)
     mine = {move.what for move in plan.moves if move.voice == "user" and move.kind == "set"}

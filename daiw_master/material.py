@@ -9,7 +9,10 @@ from pathlib import Path
 import torch
 
 from daiw_master.audio import Audio
+from daiw_master.form import Form, form_of
+from daiw_master.form.form import OWN
 from daiw_master.midi import Rendered
+from daiw_master.parts import edited
 from daiw_master.plan import Plan
 from daiw_master.refine.song import Song, put_on_bench, send_of
 
@@ -24,13 +27,14 @@ OVER_DB = -26.0
 @dataclass(frozen=True)
 class Material:
     """One song before mastering. `rendered` holds stems and sections where it came as MIDI, `send` is
-    what its reverb hears, `last_note_s` when the last key is let go."""
+    what its reverb hears, `last_note_s` when the last key is let go; an excerpt begins at `start_s`."""
 
     name: str
     mix: Audio
     rendered: Rendered | None = None
     send: Audio | None = None
     last_note_s: float | None = None
+    start_s: float = 0.0
 
     @property
     def is_midi(self) -> bool:
@@ -59,7 +63,16 @@ class Material:
             rendered = replace(rendered, stems=stems)
         send = self.send and _cut(self.send, start, stop)
         mix = _cut(self.mix, start, stop)
-        return replace(self, mix=mix, rendered=rendered, send=send, last_note_s=None)
+        start_s = start / self.mix.rate
+        return replace(self, mix=mix, rendered=rendered, send=send, last_note_s=None, start_s=start_s)
+
+    def form(self, plan: Plan) -> Form:
+        """How the song moves over time in this plan: by its own sections, unless something else is said."""
+        name = plan.form or (None if plan.energies else OWN)
+        if self.rendered is None:
+            return form_of(name, plan.energies, (), self.mix.duration_s)
+        song = self.rendered
+        return form_of(name, plan.energies, song.sections, song.duration_s, song.density)
 
     def song(self, plan: Plan | None = None) -> tuple[Song, list[str]]:
         """The song on the bench as a plan wants it (parts edited, its end cut), and remarks on that."""
@@ -78,10 +91,8 @@ class Material:
             who = " and ".join(parts)
             note = f"what was asked of the {who} is left alone: a finished file holds no single parts"
             return self.mix, self.send, [note]
-        from daiw_master.parts import edited
-
         stems = self.rendered.stems
-        song = edited(self.mix, stems, parts)
+        song = edited(self.mix, stems, parts, self.rendered.detected)
         send = send_of(((stem.role, stem.audio) for stem in stems), song.send_gains)
         return song.mix, send, list(song.notes)
 

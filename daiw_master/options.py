@@ -64,9 +64,11 @@ def chain_of(options: Options, plan: Plan | None = None) -> dict[str, Effect]:
     What a plan takes in stands at its place in the house's order; what the user leaves out stays out.
     """
     rows = list(HOUSE_CHAIN if options.chain is None else options.chain)
+    named = [row for row in rows if isinstance(row, str)]
     for name in options.without:
-        if name not in rows:
-            raise UnknownNameError("effect in the chain", name, [row for row in rows if isinstance(row, str)])
+        # one of ours that is not there yet may still be taken in by a word, and then stays out
+        if name not in rows and name not in EFFECTS:
+            raise UnknownNameError("effect in the chain", name, [*named, *EFFECTS])
     rows = [effect_named(row) if isinstance(row, str) else row for row in rows if row not in options.without]
     if plan is not None:
         present = {row.name for row in rows} | set(options.without)

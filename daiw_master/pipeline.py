@@ -18,6 +18,7 @@ from daiw_master.meters.true_peak import true_peak
 from daiw_master.midi import render_midi
 from daiw_master.options import Options, chain_of, check_device, split_settings
 from daiw_master.plan import Plan
+from daiw_master.refine.automation import with_form
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
@@ -184,7 +185,12 @@ def _own_bench(
     if not (plan.added or plan.removed or plan.parts or plan.tail != "ring"):
         return bench, ()
     song, notes = material.song(plan)
-    return _bench(song, plan, options, rooms), notes
+    own = _bench(song, plan, options, rooms)
+    if own.moving:
+        form = material.form(plan)
+        own.song = with_form(own.song, form, material.start_s)
+        notes = [*notes, *form.notes]
+    return own, notes
 
 
 def _bench(song: Song, plan: Plan | None, options: Options, rooms: bool) -> Bench:

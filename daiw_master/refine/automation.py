@@ -13,16 +13,23 @@ import torch
 from torch.nn import functional
 
 from daiw_master.form import Form, energy_curve
-from daiw_master.meters.loudness import momentary, short_term
+from daiw_master.meters.loudness import lufs, momentary
+from daiw_master.meters.weighting import k_weighted_blocks
 from daiw_master.refine.asks import Ask
 from daiw_master.refine.bench import Bench, range_of_trace
 from daiw_master.refine.song import Song
 from daiw_master.stack.automation import HOP_S, automation_gains_db, hop_of
-from daiw_master.units import power_from_db
+from daiw_master.stack.deliver import Delivered
+from daiw_master.stack.hops import averaged
+from daiw_master.stack.limiter import LIMITER, reduction_blocks
+from daiw_master.units import db_from_gain, power_from_db
 
 RANGE = "loudness_range_lu"
 #: Short-term loudness is read over this (EBU Tech 3341), one value every `_READ_S`.
 _WINDOW_S, _READ_S = 3.0, 0.1
+#: The limiter's knobs beside its ceiling, and rounds in which two deliveries are brought to one loudness.
+LIMITER_KNOBS = ("release_ms", "lookahead_ms")
+LOUDNESS_ROUNDS = 4
 
 
 def with_form(song: Song, form: Form, start_s: float = 0.0) -> Song:
@@ -58,25 +65,61 @@ def automation_reach_db(bench: Bench, settings: Mapping[str, float]) -> float:
     return float(ridden_gains_db(bench, level_alone)[0].abs().max())
 
 
-def added_range_lu(bench: Bench, settings: Mapping[str, float]) -> float:
-    """Loudness range the automation adds to the song at these settings, foretold from its loudness trace.
+def added_range_lu(bench: Bench, settings: Mapping[str, float], delivered: Delivered | None = None) -> float:
+    """Loudness range the automation adds to the song at these settings, foretold without a second master.
 
-    The gain is averaged over each 3 s window as the meter does it, then laid on the trace of the still
-    song; negative where soft sections are lifted.
+    From loudness and peaks of the still song, 10 ms by 10 ms, with the gain laid on top. Given how the
+    ridden master was `delivered`, the limiter is counted in: it takes back part of what loud sections
+    were lifted by. Negative where the hand evens things out.
     """
-    song = bench.song
     low_db, high_db = ridden_gains_db(bench, settings)
     if not low_db.any() and not high_db.any():
         return 0.0
+    song = bench.song
     bed = any(effect.name == "noise" for effect in bench.placed.values())
-    still = song.rung_out(bench.shaped(settings), over_noise=bed)
-    trace = short_term(still, song.rate, hop_ms=1000 * _READ_S)[0].cpu()
-    power = 10 ** (low_db.double() / 10)
-    window, step = round(_WINDOW_S / HOP_S), round(_READ_S / HOP_S)
-    means = functional.avg_pool1d(power[None, None], min(window, len(power)), step)[0, 0]
-    count = min(len(trace), len(means))
-    gain_db = 10 * means[:count].log10()
-    return range_of_trace(trace[:count] + gain_db) - range_of_trace(trace[:count])
+    still = _Traces(song.rung_out(bench.shaped(settings), over_noise=bed), song.rate)
+    gain_db = low_db[: len(still.power)].double()
+    if delivered is None:
+        return still.range_lu(gain_db) - still.range_lu(torch.zeros_like(gain_db))
+    limiter = {name: settings.get(f"limiter.{name}", LIMITER.space[name].default) for name in LIMITER_KNOBS}
+    ceiling_dbtp = settings.get("limiter.ceiling_dbtp", delivered.true_peak_dbtp)
+    gain_db = still.limited(gain_db + delivered.gain_db, ceiling_dbtp, limiter)
+    # the still song is delivered at the same loudness; what gain that takes is found in a few rounds
+    flat_db = torch.full_like(gain_db, delivered.gain_db)
+    for _ in range(LOUDNESS_ROUNDS):
+        limited_db = still.limited(flat_db, ceiling_dbtp, limiter)
+        flat_db = flat_db + still.loudness(gain_db) - still.loudness(limited_db)
+    return still.range_lu(gain_db) - still.range_lu(still.limited(flat_db, ceiling_dbtp, limiter))
+
+
+class _Traces:
+    """A sound (1, channels, time) as its K-weighted power every 10 ms and its peaks ten times as often."""
+
+    def __init__(self, x: torch.Tensor, rate: int):
+        hop = hop_of(rate)
+        sums = [weighted.square().sum(1) for _, weighted in k_weighted_blocks(x, rate, hop)]
+        channel = 1.0 if x.shape[1] > 1 else 2.0  # mono plays on both speakers
+        self.power = channel * averaged(torch.cat(sums, dim=-1)[0].double(), hop).cpu()
+        self.fine = next(n for n in range(10, 0, -1) if hop % n == 0)
+        self.clock = rate * self.fine / hop
+        loudest = functional.pad(x.abs().amax(1), (0, -x.shape[-1] % hop))
+        self.peaks_db = db_from_gain(loudest.unflatten(-1, (-1, hop // self.fine)).amax(-1)).cpu()
+
+    def limited(self, gain_db: torch.Tensor, ceiling_dbtp: float, limiter: Mapping) -> torch.Tensor:
+        """What is left of a gain (moments,) behind the limiter."""
+        driven = self.peaks_db + gain_db.float().repeat_interleave(self.fine)
+        blocks = [block for _, block in reduction_blocks(driven, self.clock, ceiling_dbtp, **limiter)]
+        return gain_db - averaged(torch.cat(blocks, dim=-1)[0], self.fine)
+
+    def loudness(self, gain_db: torch.Tensor) -> torch.Tensor:
+        """Ungated, in dB: to compare one gain with another."""
+        return 10 * (self.power * power_from_db(gain_db)).mean().clamp_min(1e-12).log10()
+
+    def range_lu(self, gain_db: torch.Tensor) -> float:
+        """Loudness range of the sound with this gain on it."""
+        power = (self.power * power_from_db(gain_db))[None, None]
+        window, step = round(_WINDOW_S / HOP_S), round(_READ_S / HOP_S)
+        return range_of_trace(lufs(functional.avg_pool1d(power, min(window, power.shape[-1]), step)[0, 0]))
 
 
 def moved_by_sections(asks: Mapping[str, Ask], added_lu: float) -> dict[str, Ask]:

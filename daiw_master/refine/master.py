@@ -9,6 +9,7 @@ from functools import partial
 from daiw_master import house
 from daiw_master.plan import Plan
 from daiw_master.refine.asks import EMPTY_WEIGHT, Ask, ask_of, is_empty
+from daiw_master.refine.automation import added_range_lu, moved_by_sections
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import DONE_KNOBS, DoneAsk, done_asks, set_drive, set_room
 from daiw_master.refine.enforce import inside_compressor_limits, inside_stereo_limits, side_room_db
@@ -108,6 +109,7 @@ def make_master(
         settings = inside_compressor_limits(bench, plan, dict(take.settings))
         again = partial(_take, bench, plan)
         take = inside_stereo_limits(bench, again(settings), again, lifted=plan.lifted)
+        asks = moved_by_sections(asks, added_range_lu(bench, take.settings))
     guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
 

@@ -15,9 +15,9 @@ from daiw_master.midi import Rendered
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.master import Master
 from daiw_master.report.curves import curve_of
-from daiw_master.report.model import Automation, Curve, IntentLine, Report
+from daiw_master.report.model import Curve, IntentLine, Report
 from daiw_master.report.rows import guard_rows, setting_rows, step_rows, target_rows
-from daiw_master.report.work import move_rows, reduction_of
+from daiw_master.report.work import automation_of, move_rows, reduction_of
 
 #: Whose versions a report names: what can change the sound.
 _VERSIONS_OF = ("daiw-master", "torch", "pedalboard", "numpy", "scipy", "pyfluidsynth")
@@ -70,11 +70,10 @@ def master_report(
     curves: Sequence[Curve],
     *,
     said: Sequence[IntentLine] = (),
-    automation: Automation | None = None,
 ) -> Report:
     """The report of a finished master; `audio` is what will be written, and it is measured anew.
 
-    `said`: the intent in the composer's own words. `automation`: how the form moved the master.
+    `said`: the intent in the composer's own words.
     """
     after = measure(audio)
     plan = made.plan
@@ -88,7 +87,7 @@ def master_report(
         shown={**after.shown, "limiter_p99_db": float(made.take.delivered.reduction_p99_db)},
         guards=guard_rows(made.guards),
         settings=setting_rows(made, bench, neutral.settings),
-        chain=[*bench.placed, "loudness", "limiter"],
+        chain=[*bench.placed, *bench.moving, "loudness", "limiter"],
         log=step_rows(made),
         relaxed=sorted(plan.relaxed | {guard.name for guard in made.guards if guard.relaxed}),
         curves=[*curves, curve_of("master", audio)],
@@ -97,7 +96,7 @@ def master_report(
         lifted=dict(plan.lifted),
         silenced=dict(plan.silenced),
         reduction=reduction_of(bench, made.take, audio.duration_s),
-        automation=automation,
+        automation=automation_of(bench, made.take.settings),
     )
 
 

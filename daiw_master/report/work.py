@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
+from torch.nn import functional
 
 from daiw_master.params import Space
 from daiw_master.plan import Plan
+from daiw_master.refine.automation import ridden_gains_db
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.report.curves import hop_for
-from daiw_master.report.model import MoveRow, Reduction
+from daiw_master.report.model import Automation, MoveRow, Reduction
+from daiw_master.stack.automation import HOP_S
 from daiw_master.stack.deliver import HOP_MS
 from daiw_master.stack.dynamics import gain_reduction_db
 from daiw_master.stack.envelope import control_hop
 from daiw_master.targets import FIELDS
 
+#: Automation moves over seconds: half of one draws it well.
+AUTOMATION_HOP_S = 0.5
 #: A difference between two levels on a scale with a fixed zero is counted in plain steps of it.
 _RELATIVE = {"LUFS": "LU", "dBTP": "dB"}
 
@@ -40,6 +47,18 @@ def _most(trace: torch.Tensor, step_s: float, hop_s: float, hops: int) -> list[f
     inside = hop_of < hops
     most = trace.new_zeros(hops).scatter_reduce(0, hop_of[inside], trace[inside], "amax")
     return [round(value, 2) for value in most.tolist()]
+
+
+def automation_of(bench: Bench, settings: Mapping[str, float]) -> Automation | None:
+    """How the form moved the master, in the middle of each half second; None where nothing moved."""
+    low, high = ridden_gains_db(bench, settings)
+    if not low.any() and not high.any():
+        return None
+    step = round(AUTOMATION_HOP_S / HOP_S)
+    level = functional.avg_pool1d(low[None, None], step, ceil_mode=True)[0, 0]
+    bright = functional.avg_pool1d((high - low)[None, None], step, ceil_mode=True)[0, 0]
+    rows = ([round(value, 3) for value in line.tolist()] for line in (level, bright))
+    return Automation(hop_s=AUTOMATION_HOP_S, level_db=next(rows), brightness_db=next(rows))
 
 
 def move_rows(plan: Plan, space: Space) -> list[MoveRow]:

@@ -27,17 +27,17 @@ from daiw_master.stack.wow import WOW
 EFFECTS: dict[str, Effect] = {
     effect.name: effect
     for effect in (
-        WOW, REVERB, EQ, DYNAMICS, MULTIBAND, TAPE, EXCITER, BITS, IMAGER, NOISE, CLIPPER, AUTOMATION,
+        REVERB, EQ, DYNAMICS, MULTIBAND, TAPE, WOW, EXCITER, BITS, IMAGER, NOISE, CLIPPER, AUTOMATION,
         LOUDNESS, LIMITER,
     )
 }  # fmt: skip
 #: The house chain. The room comes first (per-stem sends, before master dynamics); the limiter stands
 #: last although it is often listed third: nothing after it may raise a peak.
 HOUSE_CHAIN = ("reverb", "eq", "dynamics", "exciter", "imager", "loudness", "limiter")
-#: Where each effect stands when a plan takes it in: an uneven tape runs before everything, the bed lies
-#: under the finished picture, and loudness is found after all that changes it.
+#: Where each effect stands when a plan takes it in: what runs unevenly is the tape with room and all on
+#: it, the bed lies under the finished picture, and loudness is found after all that changes it.
 HOUSE_ORDER = (
-    "wow", "reverb", "eq", "dynamics", "tape", "exciter", "bits", "imager", "noise", "clipper", "automation",
+    "reverb", "eq", "dynamics", "tape", "wow", "exciter", "bits", "imager", "noise", "clipper", "automation",
     "loudness", "limiter",
 )  # fmt: skip
 #: A row with no place of its own (a plugin, a multiband) stands in front of this one.

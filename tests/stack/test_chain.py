@@ -43,7 +43,7 @@ def test_every_effect_of_the_house_has_a_place():
 def test_what_a_plan_takes_in_stands_at_its_place():
     added = ("clipper", "tape", "noise", "wow", "bits")
     assert in_house_order([*HOUSE_CHAIN, *added]) == (
-        "wow", "reverb", "eq", "dynamics", "tape", "exciter", "bits", "imager", "noise", "clipper",
+        "reverb", "eq", "dynamics", "tape", "wow", "exciter", "bits", "imager", "noise", "clipper",
         "loudness", "limiter",
     )  # fmt: skip
     without = [name for name in HOUSE_CHAIN if name != "dynamics"]

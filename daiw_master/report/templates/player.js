@@ -13,7 +13,7 @@
 
   const deck = document.getElementById("deck");
   if (!deck || !(window.AudioContext && window.OfflineAudioContext)) return;
-  const files = [...document.querySelectorAll("#files .excerpt")];
+  const files = [...document.querySelectorAll("#files .stretch")];
   const picks = [...deck.querySelectorAll("[data-excerpt]")];
   const sideButtons = [...deck.querySelectorAll("[data-side]")];
   const [play, seek, time, status, keys] = ["play", "seek", "time", "status", "keys"].map((id) => document.getElementById(id));
