@@ -6,6 +6,7 @@ energies. Where two words set the same knob the later one counts; where two pull
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,7 @@ from daiw_master.targets import FIELDS
 #: How long a section is taken to be where nobody says, in bars; only the proportions count.
 _BARS = 8.0
 _MIDDLE_ENERGY = 0.5
+_PLACEHOLDER = re.compile(r"\s*(\[[^\]]*\]|<[^>]*>|\{[^}]*\})\s*")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def compiled(intent: Intent, space: Mapping[str, Param], *, force: bool = False)
     insist(intent, force)
     moves: list[Move] = []
     notices: list[Notice] = []
+    intent, blank = _without_placeholders(intent)
+    notices += [Notice("note", field, "the template's own words, not the composer's") for field in blank]
     for read in (
         _mood,
         _dials,
@@ -67,6 +71,18 @@ def compiled(intent: Intent, space: Mapping[str, Param], *, force: bool = False)
 
 
 _Items = Iterator[Move | Notice]
+
+
+def _without_placeholders(intent: Intent) -> tuple[Intent, list[str]]:
+    """The sheet without what a template left between brackets: "[Low/Medium/High]" is no Low."""
+    blank: list[str] = []
+    phases = {}
+    for phase in ("song_intent", "technical_constraints"):
+        sheet = getattr(intent, phase)
+        left = {name: "" for name, value in sheet if isinstance(value, str) and _PLACEHOLDER.fullmatch(value)}
+        blank += left
+        phases[phase] = sheet.model_copy(update=left)
+    return (intent.model_copy(update=phases), blank) if blank else (intent, [])
 
 
 def _mood(intent: Intent, space: Mapping[str, Param]) -> _Items:

@@ -73,7 +73,7 @@ def genre_named(text: str) -> Genre:
     """A genre by its name or an alias, in any spelling; UnknownNameError with the nearest names."""
     name = _index().get(tuple(plain(text).split()))
     if name is None:
-        raise UnknownNameError("genre", text.strip(), _names(), "(`daiw-master preset list` shows all)")
+        raise UnknownNameError("genre", text.strip(), _names(), "(`daiw-master preset list genre` shows all)")
     return genres()[name]
 
 

@@ -206,3 +206,19 @@ def test_the_plan_keeps_every_move():
     plan = plan_of(moves)
     assert sorted(map(repr, plan.moves)) == sorted(map(repr, moves))
     assert all(replace(move) == move for move in plan.moves)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("vulnerability_scale", "[Low/Medium/High]"),
+        ("narrative_arc", "<Climb-to-Climax | Slow Reveal>"),
+        ("imagery_texture", "[Sharp Edges, Muffled, ...]"),
+        ("technical_genre", "{Synthwave}"),
+        ("mood_primary", "[Grief]"),
+    ],
+)
+def test_a_template_s_brackets_are_nobody_s_words(field, text):
+    read = compiled(sheet(**{field: text}), SPACE)
+    assert field not in sources(read.moves)
+    assert any(notice.field == field and "template" in notice.text for notice in read.notices)
