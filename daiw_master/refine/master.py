@@ -109,7 +109,7 @@ def make_master(
         settings = inside_compressor_limits(bench, plan, dict(take.settings))
         again = partial(_take, bench, plan)
         take = inside_stereo_limits(bench, again(settings), again, lifted=plan.lifted)
-        asks = moved_by_sections(asks, added_range_lu(bench, take.settings))
+        asks = moved_by_sections(asks, added_range_lu(bench, take.settings, take.delivered))
     guards = check_guards(bench, take)
     return Master(plan, take, asks, done, guards, neutral.heard, log, at_limit)
 

@@ -186,6 +186,16 @@ def test_the_range_it_adds_is_foretold(energies, level_db):
     assert added > 0.3 * level_db
 
 
+@pytest.mark.parametrize("level_db", [1.5, 3.0])
+def test_what_the_limiter_takes_back_is_foretold_too(level_db):
+    desk = bench(form(*ASKED), 48.0)
+    settings = turned(desk, level_db=level_db, brightness_db=0.5)
+    moved, still = (desk.take(settings, -14.5, CEILING, MOST_DB, still=still) for still in (False, True))
+    counted = added_range_lu(desk, moved.settings, moved.delivered)
+    assert counted == pytest.approx(moved.heard[RANGE] - still.heard[RANGE], abs=0.3)
+    assert counted < added_range_lu(desk, settings) - 0.1
+
+
 def test_the_sections_move_the_range_ask():
     asks = {RANGE: Ask(RANGE, 6.0, 0.0), "crest_db": Ask("crest_db", 12.0, 0.0)}
     moved = moved_by_sections(asks, 1.4)
