@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from daiw_master import house
 from daiw_master.errors import InputError, OutOfRangeError, UnknownNameError
-from daiw_master.intent.notice import shown
+from daiw_master.intent.notice import one_line, shown
 from daiw_master.intent.values import number_from, text_from
 from daiw_master.strength import parse_strength
 from daiw_master.targets import FIELDS
@@ -96,12 +96,12 @@ def _mapping(value: object, where: str, known: Mapping[str, Any]) -> Mapping:
         raise InputError(f"{where} is {shown(value)}; it must be keys with values ({', '.join(known)})")
     for key in value:
         if key not in known:
-            raise UnknownNameError(f"key in {where}:", str(key), known, f"({', '.join(known)})")
+            raise UnknownNameError(f"key in {where}:", one_line(str(key), 60), known, f"({', '.join(known)})")
     return value
 
 
 def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or len(value) > 1000:
         raise InputError(f"{where} is {shown(value)}; it must be a name")
     return value.strip()
 
@@ -124,7 +124,9 @@ def _names(value: object, where: str) -> tuple[str, ...]:
 
 def _target(name: str, value: object, where: str) -> float:
     if name not in FIELDS:
-        raise UnknownNameError(f"target in {where}:", name, FIELDS, "(`list targets` shows all)")
+        raise UnknownNameError(
+            f"target in {where}:", one_line(name, 60), FIELDS, "(`list targets` shows all)"
+        )
     number = _number(value, f"{where}.{name}", FIELDS[name].unit)
     FIELDS[name].check(number, f"{where}.{name}")
     return number

@@ -36,6 +36,9 @@ _MODELS = {
 }
 #: So many keys nobody knows are told one by one; the rest are counted.
 _MOST_TOLD = 20
+#: Characters a field may hold: a story a page or several, a mood or a genre a phrase.
+_LONGEST_STORY, _LONGEST_WORD = 20_000, 1_000
+_STORIES = frozenset(SongRoot.model_fields) | {"rule_breaking_justification"}
 _EMPTY = (None, "", [], {})
 _KNOWN_KEYS = (*FIELDS, *_MODELS, *ALIASES, "mastering")
 
@@ -138,6 +141,8 @@ class Sheet:
             return False
         try:
             got = read(value)
+            if len(str(got)) > (_LONGEST_STORY if field in _STORIES else _LONGEST_WORD):
+                raise ValueError("a text of a sheet's length")
         except ValueError as error:
             self.unknown[path] = value
             stops = field == "mood_secondary_tension" and field not in self.fields

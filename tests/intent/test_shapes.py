@@ -486,3 +486,15 @@ def test_half_a_surrogate_can_still_be_printed(tmp_path):
     intent = read_intent(path)
     assert intent.title == "a\ufffdb" and list(intent.unknown) == ["\ufffd"]
     (told(intent) + intent.model_dump_json()).encode("utf-8")
+
+
+def test_a_field_may_tell_a_story_but_not_a_library():
+    long = "the same words again and " * 400
+    intent = read_intent({"core_event": long, "mood": long, "mastering": {}})
+    assert intent.song_root.core_event == long.strip()
+    assert intent.song_intent.mood_primary == "" and intent.unknown["mood"] == long
+    assert "not a text of a sheet's length" in told(intent)
+    for section in ({"x" * 9000: 1}, {"platform": "x" * 9000}, {"targets": {"x" * 9000: 1}}):
+        with pytest.raises(DaiwMasterError) as error:
+            read_intent({"mastering": section})
+        assert len(str(error.value)) < 400
