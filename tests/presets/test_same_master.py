@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from daiw_master.brief import briefs_of
 from daiw_master.options import Options
-from daiw_master.pipeline import render
+from daiw_master.pipeline import render, render_many
 from daiw_master.presets import author, known_presets
+
+DATA = Path(__file__).resolve().parents[2] / "../shared/data/daiw/generated"
 
 
 def authored(path, emotions, **asked):
@@ -44,6 +48,17 @@ def test_whatever_is_asked_is_the_same_as_a_preset_until_edited(tiny_song, tmp_p
     path.write_text(text.replace("\n  band_bass_db: ", "\n  band_bass_db: -1.5 # was "))
     edited = render(tiny_song, presets=(path,))
     assert not torch.equal(first.audio.samples, edited.audio.samples)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="DAiW's sample files are not beside this checkout")
+def test_an_intent_as_a_preset_is_the_same_master_sections_and_all(tmp_path):
+    intent, song = DATA / "intent_grief_modal.json", DATA / "therapy_grief_marked.mid"
+    path = authored(tmp_path / "mine.yaml", [], intent=intent)
+    assert "\nform: " in path.read_text()
+    (first,) = render_many(song, [], Options(intent=intent, preview=True))
+    again = render(song, presets=(path,), preview=True)
+    assert torch.equal(first.audio.samples, again.audio.samples)
 
 
 @pytest.mark.slow
