@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def signed(value: float, digits: int, plus: str = "+") -> str:
     """A number with a true minus sign; what rounds to nought has none."""
@@ -20,6 +22,11 @@ def brief(value: float) -> str:
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     text = plain(value, digits)
     return text.rstrip("0").rstrip(".") if digits else text
+
+
+def printed(sentence: str) -> str:
+    """A sentence with its numbers' hyphens turned into minus signs; a hyphen between words stays one."""
+    return re.sub(r"(?<![\w.)])-(?=\d)", "−", sentence)
 
 
 def clock(seconds: float) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from daiw_master.audio import Audio
 from daiw_master.report import charts, sheet
 from daiw_master.report.chart import Chart
-from daiw_master.report.digits import brief, clock, plain
+from daiw_master.report.digits import brief, clock, plain, printed
 from daiw_master.report.excerpts import CODEC, KBITS, Excerpt, excerpts_of
 from daiw_master.report.model import Report
 
@@ -62,6 +62,7 @@ def html_report(
         stages=sheet.stages(report),
         guards=[(guard, sheet.guard_state(guard, report.lifted)) for guard in report.guards],
         lifted=sheet.lifted(report),
+        silenced=sheet.silenced(report),
         ledger=sheet.ledger(report),
         excerpts=excerpts,
         rate=excerpts[0].rate if excerpts else 0,
@@ -126,7 +127,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(brief=brief, clock=clock, plain=plain, amount=sheet.amount)
+    environment.filters.update(brief=brief, clock=clock, plain=plain, printed=printed, amount=sheet.amount)
     return environment
 
 

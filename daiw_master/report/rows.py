@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daiw_master.house import limits
+from daiw_master.plan import Plan
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.done import DONE_KNOBS, measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.refine.guards import Guard
@@ -135,7 +136,9 @@ def _done_rows(master: Master, bench: Bench) -> list[TargetRow]:
             continue  # no such effect in this chain; no reverb, no time
         after = measured[name]
         if knob in master.plan.settings:
-            rows.append(_row(name, None, None, None, after, "kept", f"you set {knob}"))
+            who = who_set(master.plan, knob)
+            why = f"you set {knob}" if who == "you" else f"{knob} set by {who}"
+            rows.append(_row(name, None, None, None, after, "kept", why))
             continue
         off = abs(field.error(ask.wanted, after))
         verdict = "met" if off <= 1.0 else "missed"
@@ -161,9 +164,9 @@ def setting_rows(master: Master, bench: Bench, neutral: Mapping[str, float]) -> 
     for name, value in master.take.settings.items():
         param = bench.space[name]
         if name in master.plan.settings:
-            who = "you"
+            who = who_set(master.plan, name)
         elif name in master.plan.character and value == master.plan.character[name][0]:
-            who = master.plan.name
+            who = who_set(master.plan, name)
         elif value == param.default:
             who = "rest"
         elif value == neutral.get(name):
@@ -172,6 +175,14 @@ def setting_rows(master: Master, bench: Bench, neutral: Mapping[str, float]) -> 
             who = "solver"
         rows.append(SettingRow(setting=name, value=float(value), unit=param.unit, set_by=who))
     return rows
+
+
+def who_set(plan: Plan, knob: str) -> str:
+    """Whose word a knob follows: "you", a word of the intent, or the plan's own name."""
+    said = [move for move in plan.moves if move.what == knob and move.kind in ("set", "lean")]
+    if not said or (said[-1].source == "feeling" and not said[-1].word):
+        return plan.name
+    return "you" if said[-1].voice == "user" else said[-1].word or said[-1].source
 
 
 def step_rows(master: Master) -> list[StepRow]:

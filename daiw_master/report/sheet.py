@@ -96,7 +96,7 @@ def _mark(row: TargetRow) -> tuple[float, float] | None:
 def reach_of(blocks: list[tuple[str, list[Line]]]) -> float:
     """How many tolerances every mark shows: one scale for the whole table."""
     ends = [abs(end) for _, lines in blocks for line in lines if line.mark for end in line.mark]
-    return min(MOST_REACH, max(LEAST_REACH, *ends, 0.0) + 1.0)
+    return max(LEAST_REACH, *ends, 0.0) + 1.5
 
 
 def verdict(report: Report) -> list[str]:
@@ -125,6 +125,11 @@ def verdict(report: Report) -> list[str]:
     if report.lifted:
         limits += f"; lifted on purpose: {', '.join(about for about, _ in lifted(report))}"
     return [*said, f"{tally}.", f"{limits}."]
+
+
+def silenced(report: Report) -> list[tuple[str, str]]:
+    """Verdicts that are not given, and why: (what would be called a fault, the reason)."""
+    return [(name_of(what).replace("_", " "), why) for what, why in report.silenced.items()]
 
 
 def lifted(report: Report) -> list[tuple[str, str]]:

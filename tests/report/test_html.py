@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from daiw_master.audio import Audio
-from daiw_master.report.digits import brief, clock, fitting, signed
+from daiw_master.report.digits import brief, clock, fitting, printed, signed
 from daiw_master.report.html import html_report
 from daiw_master.report.model import IntentLine, MoveRow, Report
 from tests.report.conftest import RATE, report_of
@@ -268,6 +268,7 @@ def test_figures_as_they_are_read():
     assert [brief(v) for v in (0.1, 3.0, -0.004, 1.79, -20.34, 4500.0, 250)] == [
         "0.1", "3", "0", "1.79", "−20.3", "4500", "250",
     ]  # fmt: skip
+    assert printed("-4.5 dB of A-1, 3-4 (-2)") == "−4.5 dB of A-1, 3-4 (−2)"
     assert [clock(s) for s in (0, 59.6, 61, 3599)] == ["0:00", "1:00", "1:01", "59:59"]
     assert [fitting("Verse: first light", room) for room in (30, 6, 4, 2)] == [
         "Verse: first light", "Verse", "Ver…", "",

@@ -197,7 +197,7 @@ def test_the_loudness_is_that_of_the_softer_side(open_page, sides, song):
     """Only the louder side is turned down, by what the page says."""
     page = open_page()
     before, _ = sides
-    start = float(page.evaluate("document.querySelector('.excerpt').dataset.start"))
+    start = float(page.evaluate("document.querySelector('.stretch').dataset.start"))
     first = round(start * RATE)
     plain = song.before.samples[:, first : first + len(before)].T.numpy()
     # the codec ends at 19 kHz, and this song's hats are white noise: 0.2 LU go with what lies above

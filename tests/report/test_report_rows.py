@@ -9,7 +9,10 @@ import pytest
 from daiw_master import house
 from daiw_master.errors import UnknownNameError
 from daiw_master.meters import measure
+from daiw_master.moves import Move
+from daiw_master.plan import plan_of
 from daiw_master.report.model import Report
+from daiw_master.report.rows import who_set
 from daiw_master.stack import EFFECTS
 from daiw_master.targets import DELIVERY, FIELDS, HEARD
 
@@ -139,3 +142,19 @@ def test_it_survives_the_file(masters, tmp_path):
 def test_a_row_that_is_not_there_is_a_known_error(masters):
     with pytest.raises(UnknownNameError, match="did you mean crest_db"):
         masters["neutral"].report.row("crest_bd")
+
+
+def test_a_knob_says_whose_word_it_follows():
+    """The user is "you", an intent's word stands for itself, a feeling for its plan; the last word counts."""
+    moves = [
+        Move("lean", "dynamics.attack_ms", 60.0, "slow hands"),
+        Move("set", "tape.drive_db", 3.0, "worn", "technical_genre", "Lo-Fi Bedroom"),
+        Move("set", "eq.tilt_db", 1.0, "brighter", "imagery_texture", "Glassy"),
+        Move("set", "eq.tilt_db", 2.0, "you set it", "you", "eq.tilt_db", "user"),
+        Move("set", "noise.hiss_db", -66.0, "as the preset has it", "preset mine"),
+    ]
+    plan = plan_of(moves, "longing")
+    knobs = ("dynamics.attack_ms", "tape.drive_db", "eq.tilt_db", "noise.hiss_db", "imager.width_db")
+    assert [who_set(plan, knob) for knob in knobs] == [
+        "longing", "Lo-Fi Bedroom", "you", "preset mine", "longing",
+    ]  # fmt: skip
