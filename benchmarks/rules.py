@@ -31,7 +31,7 @@ SONGS = (
     "midi/orchestral/icalvo_romance-in-rio.mid",
     "daiw/generated/therapy_rage.mid",
     "daiw/shipped/midi/idaw/iDAW_20251127_173218_hope.mid",
-    "midi/band/simutrans_15-the-wayside-blues.mid",
+    "midi/chamber/openscore_beach-amy-3-shakespeare-songs-op-37-3-fairy-lullaby_lc6564816.mid",
 )
 #: Seconds of song; how long and how far in a written dropout is, and where in it one listens.
 SHORT_S, LONG_S = 14.0, 40.0
