@@ -164,13 +164,30 @@ def plain(target: str) -> str:
     return words.get(target) or (f"{place} width" if kind == "width" else place)
 
 
+def rules() -> str:
+    """The 42 rules with what each changes, folded away."""
+    from daiw_master.intent.rules import rules_table
+
+    summary = "<b>All 42 rules, and what each changes</b>"
+    return f"<details><summary>{summary}</summary>\n\n{rules_table()}\n\n</details>"
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its whole name, those of `intent` and `preset` too."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
 def reference() -> str:
     """Each command with its options, read from the same objects that print `--help`."""
     from daiw_master.cli import main
 
     shared = {option.name for option in main.commands["master"].params}
     parts = []
-    for name, command in main.commands.items():
+    for name, command in commands(main):
         arguments = [
             "|".join(p.type.choices) if isinstance(p.type, click.Choice) else p.human_readable_name
             for p in command.params
@@ -205,6 +222,7 @@ MADE: dict[str, Callable[[], str]] = {
     "effects": effects,
     "limits": limits,
     "platforms": platforms,
+    "rules": rules,
     "reference": reference,
 }
 

@@ -82,7 +82,8 @@ def test_every_promised_option_is_explained(command):
     for option in (
         "--emotion", "--output", "--strength", "--platform", "--lufs", "--ceiling", "--set", "--chain",
         "--sample-rate", "--bit-depth", "--preview", "--bypass", "--refine", "--seed", "--device", "--json",
-        "--no-report", "--relax",
+        "--no-report", "--no-html", "--relax", "--intent", "--extra", "--rule", "--preset", "--with",
+        "--force",
     ):  # fmt: skip
         assert option in shown, option
     if command == "render":
@@ -93,7 +94,7 @@ def test_a_midi_file_and_a_feeling_become_a_master(tiny_song, tmp_path):
     out = tmp_path / "song.wav"
     done = run("render", tiny_song, "-o", out, "--without", "dynamics")
     assert done.exit_code == 0
-    assert names(tmp_path) == ["song.report.json", "song.wav"]
+    assert names(tmp_path) == ["song.report.html", "song.report.json", "song.wav"]
     sound = read_audio(out)
     assert pyloudnorm.Meter(sound.rate).integrated_loudness(sound.samples.T.numpy()) == pytest.approx(
         -14, abs=0.1
@@ -107,7 +108,9 @@ def test_a_midi_file_and_a_feeling_become_a_master(tiny_song, tmp_path):
 
 def test_the_master_lands_beside_its_source(wave):
     assert run("master", wave).exit_code == 0
-    assert names(wave.parent) == ["take.master.report.json", "take.master.wav", "take.wav"]
+    assert names(wave.parent) == [
+        "take.master.report.html", "take.master.report.json", "take.master.wav", "take.wav",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,7 +152,7 @@ def test_several_feelings_are_several_files_and_one_table(wave, tmp_path):
     assert [name for name in names(tmp_path) if name.startswith("out")] == [
         f"out.{feeling}.{ending}"
         for feeling in ("hope", "neutral", "rage")
-        for ending in ("report.json", "wav")
+        for ending in ("report.html", "report.json", "wav")
     ]
     table = done.stdout.splitlines()[-len(FIELDS) :]
     heads = next(line for line in done.stdout.splitlines() if line.split() == ["neutral", "hope", "rage"])

@@ -41,7 +41,7 @@ def block(name: str) -> str:
     return found[1].strip()
 
 
-@pytest.mark.parametrize("name", ["targets", "emotions", "effects", "limits", "platforms", "reference"])
+@pytest.mark.parametrize("name", ["targets", "emotions", "effects", "limits", "platforms", "rules", "reference"])
 def test_tables_are_the_code_s(maker, name):
     assert block(name) == maker.MADE[name]().strip(), "out of date; `python docs/readme.py` refreshes it"
 
@@ -65,13 +65,13 @@ def test_a_lost_mark_is_noticed(maker):
         maker.filled("no marks here", {"targets": "x"})
 
 
-def test_every_knob_and_option_stands_in_it():
+def test_every_knob_and_option_stands_in_it(maker):
     from daiw_master.stack import EFFECTS
 
     knobs = [f"`{effect.name}.{param.name}`" for effect in EFFECTS.values() for param in effect.params]
     options = [
         option.opts[-1]
-        for command in main.commands.values()
+        for _, command in maker.commands(main)
         for option in command.params
         if isinstance(option, click.Option)
     ]
@@ -85,6 +85,9 @@ def test_commands_are_understood(line):
     program, name, *arguments = shlex.split(line)
     assert program == "daiw-master"
     command = main.commands[name]
+    if isinstance(command, click.Group):
+        name, *arguments = arguments
+        command = command.commands[name]
     with command.make_context(name, arguments) as context:
         for text in context.params.get("emotions") or ():
             from daiw_master.intent import parse_emotion, split_emotions

@@ -52,8 +52,8 @@ def mastering_options(command: Callable) -> Callable:
             click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
             click.option("--picture", is_flag=True, help="Also draw before and after as NAME.png."),
             click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
-            click.option("--no-report", is_flag=True, help="Do not write NAME.report.json."),
-            click.option("--html", is_flag=True, help="Also write NAME.report.html, a page to hear."),
+            click.option("--no-report", is_flag=True, help="Write neither NAME.report.json nor the page."),
+            click.option("--no-html", is_flag=True, help="Do not write the page, NAME.report.html."),
         )
     ):  # fmt: skip
         command = option(command)

@@ -35,7 +35,7 @@ def run(
     midi = source.suffix.lower() in (".mid", ".midi")
     outputs = output_paths(source, given["output"], emotions, midi, (wanted and wanted.format) or "wav")
     reported = not given["no_report"]
-    html = given["html"] and not given["bypass"]
+    html = reported and not given["no_html"] and not given["bypass"]
     for path in outputs:
         check_target(path, depth, int(rate) if rate else None)
         if reported:
