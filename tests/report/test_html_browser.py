@@ -68,12 +68,14 @@ def open_page(browser, page_file):
     """Open the page at a size and in a light; what it asks for and complains of is kept."""
     contexts = []
 
-    def opened(size=DESKTOP, scheme="light", path=page_file, **options):
+    def opened(size=DESKTOP, scheme="light", path=page_file, before="", **options):
         context = browser.new_context(
             viewport=dict(zip(("width", "height"), size, strict=True)), color_scheme=scheme, **options
         )
         contexts.append(context)
         page = context.new_page()
+        if before:
+            page.add_init_script(before)
         page.requests, page.complaints = [], []
         page.on("request", lambda request: page.requests.append(request.url))
         page.on("console", lambda message: page.complaints.append(message.text))
@@ -214,6 +216,55 @@ def until(page, truth: str, patience_s: float = 20.0) -> None:
     while not page.evaluate(truth):
         assert time.monotonic() < end, f"waited in vain for {truth}"
         page.wait_for_timeout(20)
+
+
+#: Puts a tape machine where the loudspeaker is: an AudioContext that stops at 0 s, for the player to be
+#: wired up, and at SWITCH_S, for a button to be pressed; `tape.roll()` goes on from there.
+TAPE = (
+    f"const [LENGTH_S, SWITCH_S] = [{LISTEN_S}, {SWITCH_S}];"
+    + """
+window.AudioContext = class extends OfflineAudioContext {
+  constructor({sampleRate}) {
+    super(2, LENGTH_S * sampleRate, sampleRate);
+    this.stops = [this.suspend(0), this.suspend(SWITCH_S)];
+    this.done = this.startRendering();
+    window.tape = this;
+  }
+  resume() { return this.stops[0]; }
+  roll() { return super.resume(); }
+};"""
+)
+PACKED = """async () => {
+  const buffer = await tape.done;
+  return Array.from({length: 2}, (_, channel) => {
+    const bytes = new Uint8Array(buffer.getChannelData(channel).buffer);
+    let text = "";
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return btoa(text);
+  });
+}"""
+
+
+def test_the_buttons_are_heard(open_page, sides):
+    """Play and After pressed as anybody would, with a tape machine for a loudspeaker."""
+    page = open_page(before=TAPE)
+    page.click("#play")
+    until(page, "daiwPlayer.state().playing")
+    page.evaluate("async () => { tape.roll(); await tape.stops[1]; }")
+    page.click("[data-side=after].side")
+    page.evaluate("() => { tape.roll(); }")
+    out = samples(page.evaluate(PACKED))
+    begun = round(0.02 * RATE)
+    before, after = (np.concatenate([np.zeros((begun, 2)), side])[: len(out)] for side in sides)
+    # the browser stops at the end of the 128 samples it is working on
+    at = np.ceil(SWITCH_S * RATE / 128) * 128 / RATE
+    share = np.interp(seconds_of(out), [at, at + 0.015], [0.0, 1.0])
+    wanted = (1 - share) * before + share * after
+    heard_from = begun + round(0.008 * RATE)
+    np.testing.assert_allclose(out[heard_from:], wanted[heard_from:], atol=2e-4)
+    assert np.abs(out[:begun]).max() == 0
+    switched = slice(round((SWITCH_S + 0.1) * RATE), None)
+    assert lag(before[switched], out[switched]) == 0
 
 
 def state(page) -> dict:

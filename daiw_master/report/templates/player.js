@@ -46,7 +46,8 @@
       source.buffer = sounds[name];
       source.loop = true;
       source.loopEnd = Math.min(sounds.before.duration, sounds.after.duration);
-      gain.gain.value = graph.from[name] = name === side ? 1 : 0;
+      graph.from[name] = name === side ? 1 : 0;
+      gain.gain.setValueAtTime(graph.from[name], 0);   // an event, so that a later ramp knows where it began
       source.connect(gain).connect(out);
       source.start(when, offset);
       graph.gains[name] = gain.gain;
@@ -208,7 +209,6 @@
     // the browser presses a focused button when the space bar comes up: the transport has had it already
     if (event.key === " " && keys.checked && clicked && event.target.closest?.("button") === clicked) event.preventDefault();
   });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((fold) => { fold.open = true; }));
 
   document.getElementById("files").hidden = true;
   deck.hidden = false;
