@@ -84,9 +84,9 @@ def automation_gains_db(
         course = _stretched(_checked(energy, x), place)
     course = smoothed(course[:, None], _SMOOTH_HOPS)
     course = smoothed(course, _SMOOTH_HOPS)[:, 0]
-    half_tilt = column(drift_db, course) * (place - 0.5) / 2
     level = column(level_db, course) * course
-    return level - half_tilt, level + column(brightness_db, course) * course + half_tilt
+    # the highs alone drift: most of what is loud lies below them, and the level is another hand's
+    return level, level + column(brightness_db, course) * course + column(drift_db, course) * (place - 0.5)
 
 
 def hop_of(rate: int) -> int:
