@@ -26,6 +26,31 @@ def effects() -> Iterator[str]:
             yield f"  {knob_line(param, f'{effect.name}.{param.name}')}"
 
 
+def rules() -> Iterator[str]:
+    """The 42 rules to break: how much a master has to do with each, and what it means in sound."""
+    from daiw_master.intent.rules import RULES, STARS
+
+    for rule in RULES.values():
+        yield f"{STARS[rule.star]} {rule.name:<32} {rule.means}"
+
+
+def genres() -> Iterator[str]:
+    """Every genre we lean towards."""
+    from daiw_master.intent.genres import genres as known
+
+    for name, genre in known().items():
+        yield f"{name:<24} {genre.about}"
+
+
+def words() -> Iterator[str]:
+    """Every word an intent's other fields understand: textures, pictures, vulnerability, arcs, grooves."""
+    from daiw_master.intent.words import rows_of
+
+    for kind in ("textures", "images", "vulnerability", "arcs", "grooves"):
+        for name, row in rows_of(kind).items():
+            yield f"{kind:<14} {name:<22} {row['about']}"
+
+
 def targets() -> Iterator[str]:
     """Every target field: unit, tolerance and what is heard."""
     from daiw_master.targets import FIELDS

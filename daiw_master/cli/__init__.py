@@ -16,6 +16,9 @@ from daiw_master.errors import DaiwMasterError
 __all__ = ["main", "output_paths", "slug"]
 
 
+LISTS = ("emotions", "rules", "genres", "words", "effects", "targets", "platforms", "limits")
+
+
 class OneLineErrors(click.Group):
     """Prints our errors as one line and exits 2; nothing was written."""
 
@@ -85,9 +88,9 @@ def measure(source: Path, as_json: bool) -> None:
 
 
 @main.command("list")
-@click.argument("what", type=click.Choice(["emotions", "effects", "targets", "platforms", "limits"]))
+@click.argument("what", type=click.Choice(LISTS))
 def list_(what: str) -> None:
-    """What daiw-master knows: emotions, effects, targets, platforms, house limits."""
+    """What daiw-master knows: emotions, rules, genres, words of an intent, effects, targets, limits."""
     from daiw_master import listing
 
     for line in getattr(listing, what)():
