@@ -18,6 +18,7 @@ from daiw_master.report.chart import Chart
 from daiw_master.report.digits import brief, clock, plain, printed
 from daiw_master.report.excerpts import CODEC, KBITS, Excerpt, excerpts_of
 from daiw_master.report.model import Report
+from daiw_master.report.names import spoken
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SOUNDS = (("before", "before"), ("neutral", "neutral"), ("after", "after"), ("asked", "asked ± tolerance"))
@@ -127,7 +128,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(brief=brief, clock=clock, plain=plain, printed=printed, amount=sheet.amount)
+    for write in (brief, clock, plain, printed, spoken, sheet.amount):
+        environment.filters[write.__name__] = write
     return environment
 
 

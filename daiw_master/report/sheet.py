@@ -9,7 +9,7 @@ from itertools import groupby
 
 from daiw_master.report.digits import brief, plain, signed
 from daiw_master.report.model import GuardRow, Report, SettingRow, TargetRow
-from daiw_master.report.names import GROUPS, name_of
+from daiw_master.report.names import GROUPS, name_of, spoken
 from daiw_master.stack import EFFECTS
 from daiw_master.targets import FIELDS
 
@@ -129,7 +129,7 @@ def verdict(report: Report) -> list[str]:
 
 def silenced(report: Report) -> list[tuple[str, str]]:
     """Verdicts that are not given, and why: (what would be called a fault, the reason)."""
-    return [(name_of(what).replace("_", " "), why) for what, why in report.silenced.items()]
+    return [(spoken(what), why) for what, why in report.silenced.items()]
 
 
 def lifted(report: Report) -> list[tuple[str, str]]:
@@ -165,11 +165,9 @@ def stages(report: Report) -> list[Stage]:
 def _knob(row: SettingRow) -> tuple[str, str, str]:
     name = row.setting.rpartition(".")[2]
     unit = f" {row.unit}" if row.unit else ""
-    if unit and name.endswith(f"_{row.unit.lower()}"):
-        name = name[: -len(row.unit) - 1]
     digits = 0 if abs(row.value) >= 100 or row.value == int(row.value) else 1 if abs(row.value) >= 10 else 2
     who = "" if row.set_by == "rest" else row.set_by
-    return name.replace("_", " "), f"{plain(row.value, digits)}{unit}", who
+    return spoken(name, row.unit), f"{plain(row.value, digits)}{unit}", who
 
 
 def guard_state(guard: GuardRow, lifted: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from daiw_master.audio import Audio
 from daiw_master.report.digits import brief, clock, fitting, printed, signed
 from daiw_master.report.html import html_report
 from daiw_master.report.model import IntentLine, MoveRow, Report
+from daiw_master.report.names import spoken
 from tests.report.conftest import RATE, report_of
 from tests.signals import music, noise
 
@@ -262,6 +263,13 @@ def test_no_reason_is_lost_when_an_effect_stands_twice():
     report, before, after = short_song(chain=["eq", "eq_2"])
     report.settings[0].setting = "eq_2.tilt_db"
     assert page_of(report, before, after).text.count("tone: high-pass, shelves") == 2
+
+
+def test_names_as_they_are_spoken():
+    assert [spoken(what, unit) for what, unit in (
+        ("width_low_mid_db", "dB"), ("onset_db", "dB"), ("dynamics.release_ms", "ms"), ("reverb.width", ""),
+        ("lead.gain_db", "dB"), ("tail", ""),
+    )] == ["width of the low mids", "attacks", "dynamics release", "reverb width", "lead gain", "tail"]  # fmt: skip
 
 
 def test_figures_as_they_are_read():
