@@ -50,10 +50,12 @@ class WriteError(DaiwMasterError):
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known words that look most like `name`, best first (at most `count`)."""
+    """The known words that look most like `name`, best first (at most `count`); else those that hold it."""
     folded = {word.casefold().replace("_", " "): word for word in known}
     wanted = name.casefold().replace("_", " ").strip()
     hits = difflib.get_close_matches(wanted, folded, n=count, cutoff=0.6)
+    if not hits and len(wanted) >= 3:
+        hits = [word for word in folded if wanted in word][:count]
     return [folded[hit] for hit in hits]
 
 

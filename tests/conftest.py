@@ -6,6 +6,11 @@ from pathlib import Path
 
 import mido
 import pytest
+from hypothesis import settings
+
+# a busy machine is no failing test
+settings.register_profile("calm", deadline=None)
+settings.load_profile("calm")
 
 #: Channel: (program, four notes that repeat). General MIDI: strings, fingered bass, drums on channel 10.
 BAND = {0: (48, (60, 64, 67, 72)), 1: (33, (36, 36, 43, 41)), 9: (0, (36, 38, 42, 46))}

@@ -59,3 +59,9 @@ def test_either(words, said):
 )
 def test_out_of_range_says_value_range_and_unit(unit, said):
     assert str(OutOfRangeError("eq.tilt_db", "99", -12, 12, unit)) == said
+
+
+def test_a_piece_of_a_long_name_finds_it():
+    known = ["PRODUCTION_LoFiDegradation", "PRODUCTION_RoomNoise", "TEMPORAL_AbruptEnding"]
+    assert nearest("lofi", known) == ["PRODUCTION_LoFiDegradation"]
+    assert nearest("zz", known) == []
