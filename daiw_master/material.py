@@ -94,7 +94,8 @@ class Material:
         stems = self.rendered.stems
         song = edited(self.mix, stems, parts, self.rendered.detected)
         send = send_of(((stem.role, stem.audio) for stem in stems), song.send_gains)
-        return song.mix, send, list(song.notes)
+        who = [line for line in self.rendered.detected if line.partition(":")[0] in song.applied]
+        return song.mix, send, [*who, *song.notes]
 
     def _end(self) -> int:
         """The sample after the last note, or after the last moment of a file that is still music."""

@@ -9,7 +9,11 @@ from daiw_master.report.names import BAND_WORDS, DYNAMICS_WORDS, WIDTH_WORDS, na
 def summary(report: Report) -> list[str]:
     """What moved, why, what could not be done."""
     minutes, seconds = divmod(round(report.duration_s), 60)
-    lines = [f"{report.source} · {report.emotion} · {minutes}:{seconds:02d} at {report.rate / 1000:g} kHz"]
+    rules = dict.fromkeys(
+        m.source.removeprefix("rule ") for m in report.moves if m.source.startswith("rule ")
+    )
+    feeling = f"{report.emotion}, breaking {' and '.join(rules)}" if rules else report.emotion
+    lines = [f"{report.source} · {feeling} · {minutes}:{seconds:02d} at {report.rate / 1000:g} kHz"]
     if not report.chain:
         heard = report.shown
         lines.append(
@@ -33,11 +37,14 @@ def summary(report: Report) -> list[str]:
     ]
     if undone:
         lines.append(f"{'not done':<10} {'; '.join(undone[:3])}{_more(undone)}")
-    broken = [f"{g.about} {g.measured:.1f} {g.unit} (limit {g.hard:g})" for g in report.guards if not g.holds]
-    lines.append(
-        f"{'limits':<10} {'BROKEN: ' + '; '.join(broken) if broken else 'all held'}{_relaxed(report)}"
-    )
-    return lines
+    lost = [guard for guard in report.guards if not guard.holds]
+    broken = [
+        f"{g.about} {g.measured:.1f} {g.unit} (limit {g.hard:g})"
+        for g in lost
+        if g.guard not in report.lifted
+    ]
+    held = f"BROKEN: {'; '.join(broken)}" if broken else "all held"
+    return [*lines, f"{'limits':<10} {held}{_relaxed(report)}{_lifted(report)}"]
 
 
 def _tail(why: str) -> str:
@@ -51,6 +58,12 @@ def _more(items: list[str]) -> str:
 def _relaxed(report: Report) -> str:
     relaxed = [guard.about for guard in report.guards if guard.beyond_default and guard.holds]
     return f"; beyond taste, within the hard limit: {', '.join(relaxed)}" if relaxed else ""
+
+
+def _lifted(report: Report) -> str:
+    """Limits that were broken because breaking them was the point."""
+    lifted = [g.about for g in report.guards if not g.holds and g.guard in report.lifted]
+    return f"; lifted, as asked: {', '.join(lifted)}" if lifted else ""
 
 
 def _moves(report: Report, words: dict[str, str]) -> str:
