@@ -29,6 +29,7 @@ SONGS = (
     "midi/band/freedoom_dark_fear.mid",
     "midi/orchestral/icalvo_manhattan.mid",
     "midi/orchestral/icalvo_romance-in-rio.mid",
+    "midi/band/freedoom_band_dm27.mid",
     "daiw/generated/therapy_rage.mid",
     "daiw/shipped/midi/idaw/iDAW_20251127_173218_hope.mid",
     "midi/chamber/openscore_beach-amy-3-shakespeare-songs-op-37-3-fairy-lullaby_lc6564816.mid",
@@ -136,7 +137,7 @@ def measured(pair: Pair, measure: str, part: str | None) -> float | None:
             return None
         one = pair.parts[part][None]
         rest = torch.stack([s for role, s in pair.parts.items() if role != part]).sum(0)[None]
-        return change(lambda x, rate: imperfection.part_balance_db(x, one, rest, rate))
+        return float(imperfection.part_change_db(after, before, one, rest, rate))
     if measure == "silence_db":
         stretch = (GAP_AT_S + LISTEN_S[0], GAP_AT_S + LISTEN_S[1])
         return change(lambda x, rate: imperfection.level_between_db(x, rate, *stretch))

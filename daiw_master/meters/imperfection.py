@@ -204,31 +204,52 @@ def end_lift_db(x: torch.Tensor, reference: torch.Tensor, rate: int) -> torch.Te
     return lift[:, min(last_sixth, lift.shape[-1] - 1) :].mean(-1)
 
 
-def part_balance_db(mix: torch.Tensor, part: torch.Tensor, rest: torch.Tensor, rate: int) -> torch.Tensor:
-    """How loud one part stands in a mix against the others, dB, 0 where it stands as rendered.
+#: Moves of one part against the others that are tried, dB: first coarsely, then finely about the best.
+_MOST_MOVED_DB, _MOVED_STEPS_DB = 18.0, (1.5, 0.1)
 
-    In each third of an octave the mix's power over time is fitted by the part's and the rest's,
-    neither negative; the ratio of the two shares, averaged by how much the part sounds there and can
-    be told from the rest. Filters and gains common to both fall out of the ratio.
+
+def part_change_db(
+    x: torch.Tensor, reference: torch.Tensor, part: torch.Tensor, rest: torch.Tensor, rate: int
+) -> torch.Tensor:
+    """How much louder one part stands against the others in x than in `reference`, dB.
+
+    `part` and `rest` are the song's own stems. In every third of an octave and every 93 ms the change
+    of level from reference to x is what the moment's gain did (a limiter), what the band's filter did
+    (an equaliser), and what the part's share of that moment and band makes of its move: the move is
+    the one that leaves the least unexplained once the first two are averaged out.
     """
-    length = min(mix.shape[-1], part.shape[-1], rest.shape[-1])
-    size, hop = 4096, 2048
-    edges = torch.tensor([round(100 * 2 ** (i / 3) / rate * size) for i in range(20)])
-    edges = edges.unique().tolist()
-    powers = [_spectrogram(s[..., :length], size, hop).square().sum(1) for s in (mix, part, rest)]
-    bands = [
-        torch.stack([p[:, a:b].sum(1) for a, b in zip(edges, edges[1:], strict=False)], 1) for p in powers
-    ]
-    whole, one, others = bands  # (batch, bands, moments)
-    # normal equations of whole = a * one + b * others, by Cramer's rule
-    pp, rr, pr = (one * one).sum(-1), (others * others).sum(-1), (one * others).sum(-1)
-    mp, mr = (whole * one).sum(-1), (whole * others).sum(-1)
-    apart = pp * rr - pr * pr
-    a, b = (mp * rr - mr * pr), (mr * pp - mp * pr)
-    usable = (a > 0) & (b > 0) & (apart > 1e-3 * pp * rr)
-    weight = torch.where(usable, (one.sum(-1) * others.sum(-1)).sqrt() * apart / (pp * rr), 0.0)
-    balance = 10 * torch.log10(torch.where(usable, a / b.clamp_min(1e-300), 1.0))
-    return (weight * balance).sum(-1) / weight.sum(-1).clamp_min(1e-300)
+    sounds = (x, reference, part, rest)
+    length, size = min(sound.shape[-1] for sound in sounds), 4096
+    edges = [round(100 * 2 ** (i / 3) / rate * size) for i in range(21)]
+    steps = [(low, high) for low, high in zip(edges, edges[1:], strict=False) if low < high]
+    powers = [_spectrogram(s[..., :length], size, size // 2).square().sum(1) for s in sounds]
+    # each (batch, bands, moments)
+    after, before, one, others = (torch.stack([p[:, a:b].sum(1) for a, b in steps], 1) for p in powers)
+    loud = before / before.amax(-1, keepdim=True).clamp_min(1e-300)
+    # the roots of the powers: soft moments count, loud ones count more
+    weight = torch.where((loud > 1e-4) & (after > 0) & (one + others > 0), loud.sqrt(), 0.0)
+    change = torch.where(
+        weight > 0, 10 * torch.log10((after / before.clamp_min(1e-300)).clamp_min(1e-12)), 0.0
+    )
+    share = one / (one + others).clamp_min(1e-300)
+
+    def unexplained_by(move_db: float) -> torch.Tensor:
+        left = change - 10 * torch.log10(1 + share * (10 ** (move_db / 10) - 1))
+        for _ in range(3):  # what bands and moments have in common, taken off in turn
+            for dim in (1, 2):
+                total = weight.sum(dim, keepdim=True).clamp_min(1e-12)
+                left = left - (weight * left).sum(dim, keepdim=True) / total
+        return (weight * left.abs()).sum((1, 2))
+
+    best = torch.zeros(len(change), dtype=change.dtype, device=change.device)
+    for item in range(len(change)):
+        around, reach = 0.0, _MOST_MOVED_DB
+        for step in _MOVED_STEPS_DB:
+            tried = torch.arange(-reach, reach + step / 2, step, dtype=torch.float64) + around
+            left = [float(unexplained_by(move)[item]) for move in tried.tolist()]
+            around, reach = float(tried[int(torch.tensor(left).argmin())]), step
+        best[item] = around
+    return best
 
 
 def _stft(mono: torch.Tensor, size: int, hop: int) -> torch.Tensor:
