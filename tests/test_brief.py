@@ -13,6 +13,7 @@ from daiw_master.errors import InputError, UnknownNameError
 from daiw_master.files import read_audio
 from daiw_master.options import Options, chain_of
 from daiw_master.pipeline import render_many
+from daiw_master.targets import HEARD
 
 INTENT = {
     "title": "Kitchen light",
@@ -43,7 +44,9 @@ def test_an_intent_is_its_mood_and_more():
     plan, mood = planned(Options(intent=INTENT)), planned(Options(), "grief")
     assert {move.source for move in plan.moves} == {"mood_primary", "imagery_texture"}
     assert plan.shifts["reverb_wet_db"].by == mood.shifts["reverb_wet_db"].by
-    assert plan.shifts["band_brilliance_db"].by < mood.shifts["band_brilliance_db"].by - 0.3, "muffled as well"
+    assert plan.shifts["band_brilliance_db"].by < mood.shifts["band_brilliance_db"].by - 0.3, (
+        "muffled as well"
+    )
 
 
 def test_the_command_line_speaks_louder_than_the_intent():
@@ -139,3 +142,34 @@ def test_several_feelings_beside_rules_keep_one_neutral(tiny_song):
     results = render_many(tiny_song, ["neutral", "grief"], Options(rules=("TEXTURE_DenseWall",)))
     rows = [result.report.row("width_mid_db").neutral for result in results]
     assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "word"),
+    [
+        ("song_intent", "vulnerability_scale", "High"),
+        ("song_intent", "imagery_texture", "Sharp Edges"),
+        ("technical_constraints", "technical_genre", "Synthwave"),
+    ],
+)
+def test_one_word_changes_what_it_claims_and_nothing_else(section, field, word, tiny_song):
+    """benchmarks/one_word.py does this with every field on whole songs."""
+    sheets = [INTENT, with_word(section, field, word)]
+    plans = [planned(Options(intent=sheet)) for sheet in sheets]
+    one, other = (dm.render(tiny_song, intent=sheet).report for sheet in sheets)
+    told = 0
+    for row in one.targets:
+        twin = next((r for r in other.targets if r.target == row.target), None)
+        if row.target not in HEARD or twin is None:
+            continue
+        before, after = (plan.shifts[row.target].by if row.target in plan.shifts else 0.0 for plan in plans)
+        asked, given, moved = after - before, twin.asked - row.asked, twin.after - row.after
+        if abs(asked) >= 2 * row.tolerance and abs(given) >= row.tolerance:
+            told += 1
+            assert moved * asked > 0, f"{row.target}: asked {asked:+.1f}, moved {moved:+.1f}"
+        else:
+            # what the song cut of it, it cut for both
+            assert abs(moved - given) <= 2 * row.tolerance, (
+                f"{row.target} moved {moved:+.1f}, not {given:+.1f}"
+            )
+    assert told or field != "imagery_texture"
