@@ -27,6 +27,7 @@ demo: $(INSTALLED)
 	$(BIN)/daiw-master render $(SONG) --emotion $(EMOTION) -o $(MASTER) --picture
 	@echo "master: $(CURDIR)/$(MASTER)"
 	@echo "picture: $(CURDIR)/$(MASTER:.wav=.png)"
+	@echo "page: $(CURDIR)/$(MASTER:.wav=.report.html)"
 
 test: $(INSTALLED)
 	$(ONE_THREAD) $(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -38,9 +39,10 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The tables come from the code; the transcript and the picture from mastering the demo song.
+# The tables come from the code; the transcript and the pictures from mastering the demo song.
 readme: $(INSTALLED)
 	$(BIN)/python docs/readme.py --demo
+	$(BIN)/python docs/screenshot.py
 
 bench: $(BENCH_INSTALLED)
 	$(BIN)/python benchmarks/peers.py

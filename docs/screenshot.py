@@ -18,29 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "report.png"
 SONG = ROOT / "daiw_master" / "demo" / "the_last_ferry.mid"
 WIDTH, HEIGHT, MOST_BYTES = 1280, 1900, 300_000
-INTENT = {
-    "title": "The Last Ferry",
-    "song_root": {
-        "core_event": "She missed the last ferry, and stayed on the quay to watch it go",
-        "core_resistance": "Afraid that saying it will make it small",
-        "core_longing": "To hear the engine once more, far out",
-        "core_stakes": "Relational",
-        "core_transformation": "The water is only water again",
-    },
-    "song_intent": {
-        "mood_primary": "Grief",
-        "mood_secondary_tension": 0.4,
-        "imagery_texture": "Muffled",
-        "vulnerability_scale": "Medium",
-        "narrative_arc": "Slow Reveal",
-    },
-    "technical_constraints": {
-        "technical_genre": "Cinematic / Score",
-        "technical_groove_feel": "Organic/Breathing",
-        "technical_rule_to_break": "PRODUCTION_BuriedVocals",
-        "rule_breaking_justification": "The tune is what she remembers, not what is there",
-    },
-}
+INTENT = ROOT / "examples" / "the_last_ferry.yaml"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -75,3 +75,11 @@ def test_daiws_own_objects_are_taken_as_they_are(tiny_song):
     assert report.emotion == "nostalgia" and report.row("loudness_lufs").asked == -18.0
     assert {move.source for move in report.moves} >= {"mood_primary", "imagery_texture", "you"}
     assert result.audio.duration_s >= 5.0
+
+
+def test_the_demo_songs_intent_has_nothing_to_warn_of():
+    from daiw_master.intent.check import check_intent
+    from daiw_master.intent.shapes import read_intent
+
+    intent = read_intent(ROOT / "examples" / "the_last_ferry.yaml")
+    assert [notice for notice in check_intent(intent) if notice.level != "note"] == []
