@@ -25,6 +25,8 @@ _HOME = {
     "Targets": "daiw_master.targets",
     "FIELDS": "daiw_master.targets",
     "parse_emotion": "daiw_master.intent",
+    "read_intent": "daiw_master.intent.shapes",
+    "explain": "daiw_master.brief",
     "DaiwMasterError": "daiw_master.errors",
 }
 

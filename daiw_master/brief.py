@@ -55,6 +55,25 @@ def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], O
     return briefs, options
 
 
+def explain(intent: object, **options):
+    """Say which word of an intent moves which target, by how much, and why, as a master would apply it.
+
+    `intent` is whatever `render` takes; `options` are the fields of `Options` (extras, rules, presets,
+    force, ...). Returns an `Explanation`: `.text()`, `.lines`, `.as_json()`. Raises `DaiwMasterError`.
+    """
+    from daiw_master.intent.compile import compiled
+    from daiw_master.intent.explain import explain_moves
+    from daiw_master.intent.shapes import read_intent, with_extras
+
+    asked = Options(intent=intent, **options)
+    read = read_intent(intent)
+    for extra in asked.extras:
+        read = with_extras(read, extra)
+    (brief,), asked = briefs_of([], asked)
+    notices = compiled(read, every_knob(asked), force=asked.force).notices
+    return explain_moves(brief.moves, read, notices, strength=asked.strength)
+
+
 def _of_emotion(text: str, options: Options) -> Brief:
     feeling = parse_emotion(text)
     most = max(parse_strength(options.strength or "1").values())

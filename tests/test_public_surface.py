@@ -23,9 +23,11 @@ PUBLIC = [
     "Result",
     "Stack",
     "Targets",
+    "explain",
     "master",
     "measure",
     "parse_emotion",
+    "read_intent",
     "render",
 ]
 

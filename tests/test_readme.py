@@ -41,7 +41,9 @@ def block(name: str) -> str:
     return found[1].strip()
 
 
-@pytest.mark.parametrize("name", ["targets", "emotions", "effects", "limits", "platforms", "rules", "reference"])
+@pytest.mark.parametrize(
+    "name", ["targets", "emotions", "effects", "limits", "platforms", "rules", "reference"]
+)
 def test_tables_are_the_code_s(maker, name):
     assert block(name) == maker.MADE[name]().strip(), "out of date; `python docs/readme.py` refreshes it"
 

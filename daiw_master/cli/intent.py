@@ -147,16 +147,8 @@ def summary(read, notices: list) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(file: str, extras: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Print which word moves which target, by how much, and why; nothing else is applied."""
-    from daiw_master.brief import briefs_of
-    from daiw_master.intent.check import insist
-    from daiw_master.intent.compile import compiled
-    from daiw_master.intent.explain import explain_moves
-    from daiw_master.options import Options, every_knob
+    from daiw_master.brief import explain as explained
 
-    read = whole(file, extras)
-    insist(read, force)
     # the same road a master takes, so that what is shown is what would be applied
-    (brief,), options = briefs_of([], Options(intent=read, force=force))
-    notices = compiled(read, every_knob(options), force=force).notices
-    explanation = explain_moves(brief.moves, read, notices, strength=options.strength)
+    explanation = explained(file, extras=extras, force=force)
     click.echo(json.dumps(explanation.as_json(), indent=2) if as_json else explanation.text())
