@@ -24,10 +24,8 @@ SHORTEST_S = 10.0
 
 def load() -> list[dict]:
     records = [json.loads(path.read_text()) for path in sorted(OUT.glob("*.json"))]
-    return [
-        r for r in records
-        if "failed" not in r and r["emotions"]["neutral"]["seconds"] >= SHORTEST_S and "features" in r["emotions"]["neutral"]
-    ]  # fmt: skip
+    finished = [(record, record["emotions"]["neutral"]) for record in records if "failed" not in record]
+    return [r for r, neutral in finished if neutral["seconds"] >= SHORTEST_S and "features" in neutral]
 
 
 def cells(records):

@@ -133,7 +133,8 @@ def table(records: list[dict]) -> None:
         default=0.0,
     )  # fmt: skip
     print(
-        f"{rows} masters of {len(records)} songs; loudness reached in {reached} ({reached / max(rows, 1):.0%}), "
+        f"{rows} masters of {len(records)} songs; "
+        f"loudness reached in {reached} ({reached / max(rows, 1):.0%}), "
         f"worst error where reached {worst:.3f} LU; {len(wrong)} masters with a fault"
     )
     print("\n".join(wrong))
