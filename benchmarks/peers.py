@@ -31,7 +31,7 @@ RATE = 44100
 LUFS, CEILING_DBTP = -14.0, -1.0
 BASELINE = "pedalboard"
 WORK = {
-    "daiw-master": "measure, plan, solve to target, report",
+    "daiw-master": "measure, plan, solve to target, report, page",
     "matchering": "match a reference (FIR, RMS, limiter)",
     "pedalboard": "EQ, compressor, reverb, pyloudnorm gain, BrickwallLimiter",
 }
