@@ -169,7 +169,7 @@ def master_song(job: tuple[str, list[str]]) -> list[dict]:
     from daiw_master.intent.rules import RULES
     from daiw_master.material import Material
     from daiw_master.midi import render_midi
-    from daiw_master.pipeline import Options, _masters
+    from daiw_master.pipeline import Options, masters_of
 
     song, names = job
     rows = []
@@ -190,7 +190,7 @@ def master_song(job: tuple[str, list[str]]) -> list[dict]:
         started = time.monotonic()
         plans = [fitting(brief.plan(o), o) for brief, o in zip(briefs, options, strict=True)]
         # the song is rendered and finished neutrally once for all its rules
-        results = _masters(Material.of_midi(midi.name, rendered), briefs, plans, options[0])
+        results = masters_of(Material.of_midi(midi.name, rendered), briefs, plans, options[0])
         took = (time.monotonic() - started) / len(results)
         for rule, result in zip(rules, results[1:], strict=True):
             pair = Pair(result, results[0], parts, rendered.last_note_s or 0.0)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from daiw_master.errors import InputError
+from daiw_master.errors import DaiwMasterError, InputError
 from daiw_master.intent import parse_emotion
 from daiw_master.moves import Move
 from daiw_master.options import Options, chain_of, every_knob, split_settings
 from daiw_master.params import Param
-from daiw_master.plan import Plan, parse_strength, plan_of, platform_moves, user_moves
+from daiw_master.plan import Plan, plan_of, platform_moves, user_moves
 from daiw_master.targets import FIELDS
 
 
 @dataclass(frozen=True)
 class Brief:
     """One master as asked for. `words` are the composer's own, field by field; `notices` what reading
-    them had to say; `reasons` and `intensity` describe the feeling."""
+    them had to say, `unmoved` the fields that moved nothing and why; `reasons` and `intensity` describe
+    the feeling."""
 
     name: str
     reasons: tuple[str, ...] = ()
@@ -25,10 +26,11 @@ class Brief:
     moves: tuple[Move, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
+    unmoved: tuple = ()
 
     def plan(self, options: Options) -> Plan:
         """Everything summed: user > platform > intent > emotion."""
-        return plan_of(self.moves, self.name, strength=parse_strength(options.strength or "1"))
+        return plan_of(self.moves, self.name, strength=options.factors)
 
 
 def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], Options]:
@@ -37,6 +39,8 @@ def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], O
     An emotion given beside an intent takes the place of its mood: the command line is the louder voice.
     """
     emotions = list(emotions)
+    if options.intent is None and options.extras:
+        raise InputError("extra files tell more about an intent; name the intent too (--intent)")
     if options.intent is None:
         return [_finished(_of_emotion(text, options), options) for text in emotions or ["neutral"]], options
     from daiw_master.intent.shapes import read_intent, with_extras
@@ -45,6 +49,8 @@ def briefs_of(emotions: Iterable[str], options: Options) -> tuple[list[Brief], O
     for extra in options.extras:
         intent = with_extras(intent, extra)
     options = _with_mastering(options, intent.mastering)
+    for text in emotions:
+        parse_emotion(text)  # an unknown mood on the sheet is a warning, on the command line a refusal
     moods = emotions or [intent.song_intent.mood_primary]
     briefs = []
     for mood in moods:
@@ -61,23 +67,19 @@ def explain(intent: object, **options):
     `intent` is whatever `render` takes; `options` are the fields of `Options` (extras, rules, presets,
     force, ...). Returns an `Explanation`: `.text()`, `.lines`, `.as_json()`. Raises `DaiwMasterError`.
     """
-    from daiw_master.intent.compile import compiled
     from daiw_master.intent.explain import explain_moves
     from daiw_master.intent.shapes import read_intent, with_extras
 
-    asked = Options(intent=intent, **options)
-    read = read_intent(intent)
+    asked = Options(intent=read_intent(intent), **options)
     for extra in asked.extras:
-        read = with_extras(read, extra)
-    (brief,), asked = briefs_of([], asked)
-    notices = compiled(read, every_knob(asked), force=asked.force).notices
-    return explain_moves(brief.moves, read, notices, strength=asked.strength)
+        asked = replace(asked, intent=with_extras(asked.intent, extra))
+    (brief,), decided = briefs_of([], replace(asked, extras=()))
+    return explain_moves(brief.moves, asked.intent, brief.unmoved, strength=decided.strength)
 
 
 def _of_emotion(text: str, options: Options) -> Brief:
     feeling = parse_emotion(text)
-    most = max(parse_strength(options.strength or "1").values())
-    moves = emotion_moves(feeling, every_knob(options), most)
+    moves = emotion_moves(feeling, every_knob(options), max(options.factors.values()))
     return Brief(feeling.name, feeling.reasons, feeling.intensity, tuple(moves))
 
 
@@ -99,14 +101,15 @@ def _of_intent(intent, options: Options) -> Brief:
     reasons, intensity = (), 1.0
     try:
         feeling = parse_emotion(mood) if mood else None
-    except InputError:
+    except DaiwMasterError:  # told by check_intent, with the nearest words
         feeling = None
     if feeling is not None:
         name, reasons, intensity = feeling.name, feeling.reasons, feeling.intensity
     asked = compiled(intent, every_knob(options), force=options.force)
     heard = [*check_intent(intent, options.force), *(n for n in asked.notices if n.level == "warning")]
     notices = dict.fromkeys(f"{notice.field}: {notice.text}" for notice in heard)
-    return Brief(name, reasons, intensity, asked.moves, tuple(own_words(intent)), tuple(notices))
+    words = tuple(own_words(intent))
+    return Brief(name, reasons, intensity, asked.moves, words, tuple(notices), asked.notices)
 
 
 def _finished(brief: Brief, options: Options) -> Brief:

@@ -15,6 +15,7 @@ from daiw_master.refine.bench import DELIVERY_KNOBS
 from daiw_master.stack import EFFECTS, HOUSE_CHAIN, HOUSE_ORDER, effect_named
 from daiw_master.stack.chain import chain_space, qualified
 from daiw_master.stack.effect import Effect
+from daiw_master.strength import parse_strength
 from daiw_master.targets import SPACE
 
 if TYPE_CHECKING:
@@ -56,6 +57,15 @@ class Options:
     seed: int = 0
     device: str = "cpu"
     progress: Progress = field(default=lambda what, done: None)
+
+    def __post_init__(self) -> None:
+        if self.strength is not None:
+            self.strength = str(self.strength)  # from Python, 0.5 is as good as "0.5"
+
+    @property
+    def factors(self) -> dict[str, float]:
+        """How much of the feeling, group by group; all of it if nothing is said."""
+        return parse_strength(self.strength or "1")
 
 
 def chain_of(options: Options, plan: Plan | None = None) -> dict[str, Effect]:

@@ -22,7 +22,7 @@ from daiw_master.refine.automation import with_form
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.gradient import refine_by_gradient
 from daiw_master.refine.master import Master, make_master, make_neutral
-from daiw_master.refine.song import FADE_S, Song
+from daiw_master.refine.song import FADE_S
 from daiw_master.report.build import Source, bypass_report, master_report
 from daiw_master.report.curves import curve_of
 from daiw_master.report.model import IntentLine, Report
@@ -128,7 +128,7 @@ def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> 
         stems=options.stems or "roles",
         progress=lambda done: options.progress("rendering", done),
     )
-    return _masters(Material.of_midi(Path(midi).name, rendered), briefs, plans, options)
+    return masters_of(Material.of_midi(Path(midi).name, rendered), briefs, plans, options)
 
 
 def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Options) -> list[Result]:
@@ -142,10 +142,10 @@ def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Op
         from daiw_master.files import resample
 
         audio = resample(audio, options.rate)
-    return _masters(Material(file_name(source), audio), briefs, plans, options)
+    return masters_of(Material(file_name(source), audio), briefs, plans, options)
 
 
-def _masters(
+def masters_of(
     material: Material, briefs: list[Brief], plans: list[tuple[Plan, list[str]]], options: Options
 ) -> list[Result]:
     """One neutral, then one master per brief on top of it."""
@@ -158,8 +158,7 @@ def _masters(
     if options.bypass:
         return [Result(material.mix, bypass_report(source, brief), stems) for brief in briefs]
     rooms = any("reverb_wet_db" in {*plan.shifts, *plan.wanted} for plan, _ in plans)
-    song, _ = material.song()
-    bench = _bench(song, None, options, rooms)
+    bench, _ = _bench(material, None, options, rooms)
     results = []
     with torch.no_grad():
         neutral = make_neutral(bench, plans[0][0], options.progress)
@@ -184,21 +183,24 @@ def _own_bench(
     """The bench a plan needs: the neutral's own, unless it edits the chain, the parts or the end."""
     if not (plan.added or plan.removed or plan.parts or plan.tail != "ring"):
         return bench, ()
+    return _bench(material, plan, options, rooms)
+
+
+def _bench(
+    material: Material, plan: Plan | None, options: Options, rooms: bool
+) -> tuple[Bench, Sequence[str]]:
+    """The song as a plan wants it in front of the plan's chain, and remarks on that."""
     song, notes = material.song(plan)
-    own = _bench(song, plan, options, rooms)
-    if own.moving:
-        form = material.form(plan)
-        own.song = with_form(own.song, form, material.start_s)
-        notes = [*notes, *form.notes]
-    return own, notes
-
-
-def _bench(song: Song, plan: Plan | None, options: Options, rooms: bool) -> Bench:
     placed = chain_of(options, plan)
     rings = plan is None or plan.tail == "ring"
     if rings and (song.is_midi or rooms) and any(effect.name == "reverb" for effect in placed.values()):
         song = song.with_tail(LONGEST_TAIL_S)
-    return Bench(song.to(options.device), placed)
+    bench = Bench(song.to(options.device), placed)
+    if bench.moving:
+        form = material.form(plan or Plan())
+        bench.song = with_form(bench.song, form, material.start_s)
+        notes = [*notes, *form.notes]
+    return bench, notes
 
 
 def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:

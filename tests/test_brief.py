@@ -173,3 +173,27 @@ def test_one_word_changes_what_it_claims_and_nothing_else(section, field, word, 
                 f"{row.target} moved {moved:+.1f}, not {given:+.1f}"
             )
     assert told or field != "imagery_texture"
+
+
+def test_an_unknown_mood_on_the_sheet_is_told_and_moves_nothing():
+    told = with_word("song_intent", "mood_primary", "Xyzzyfied")
+    briefs, _ = briefs_of([], Options(intent=told))
+    assert any("mood_primary" in notice and "Xyzzyfied" in notice for notice in briefs[0].notices)
+    assert {move.source for move in briefs[0].moves} == {"imagery_texture"}
+    with pytest.raises(UnknownNameError, match="hope"):
+        briefs_of(["hpoe"], Options(intent=told))
+
+
+def test_extra_files_need_an_intent_and_strength_may_be_a_number():
+    with pytest.raises(InputError, match="name the intent too"):
+        briefs_of(["grief"], Options(extras=("processed.json",)))
+    assert planned(Options(strength=0), "grief").is_neutral
+    assert planned(Options(intent=INTENT, strength=0)).is_neutral
+    half, full = planned(Options(strength=0.5), "grief"), planned(Options(), "grief")
+    assert half.shifts["onset_db"].by == pytest.approx(full.shifts["onset_db"].by / 2)
+
+
+def test_explain_is_the_plan_of_a_master():
+    explanation = dm.explain(INTENT, rules=["TEMPORAL_AbruptEnding"])
+    plan = planned(Options(intent=INTENT, rules=("TEMPORAL_AbruptEnding",)))
+    assert {(m.what, m.value) for m in explanation.plan.moves} == {(m.what, m.value) for m in plan.moves}

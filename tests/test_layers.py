@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Low to high. A module imports from its own row's name or from rows above it here, never sideways.
 LAYERS = (
-    ("errors", "units"),
+    ("errors", "units", "formats"),
     ("params", "data", "audio"),
     ("targets",),
     ("house", "moves", "strength"),
@@ -38,7 +38,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 #: The front door and `python -m daiw_master` stand outside the house and may knock anywhere.
 FRONT = ("__init__", "__main__")
 #: Rendering knows nothing of mastering, so that it can be lifted out and used alone.
-ALLOWED_ONLY = {"midi": {"errors", "units", "audio"}}
+ALLOWED_ONLY = {"midi": {"errors", "units", "formats", "audio"}}
 #: The command line is one room with doors: it recites lists, calls the doctor, finds the demo song.
 SIDEWAYS = {("cli", "listing"), ("cli", "doctor"), ("cli", "demo")}
 

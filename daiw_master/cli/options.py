@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from daiw_master.formats import BIT_DEPTHS, RATES
+
 
 def mastering_options(command: Callable) -> Callable:
     """The options `render` and `master` share, in the order they are asked for most."""
@@ -41,9 +43,9 @@ def mastering_options(command: Callable) -> Callable:
             click.option("--no-automation", is_flag=True, help="Leave the song's sections where they are."),
             click.option("--relax", "relaxed", multiple=True, metavar="LIMIT",
                          help="Let a house limit go to its hard value."),
-            click.option("--sample-rate", "rate", type=click.Choice(["44100", "48000", "88200", "96000"]),
+            click.option("--sample-rate", "rate", type=click.Choice([str(rate) for rate in RATES]),
                          help="Sample rate of render and file, Hz."),
-            click.option("--bit-depth", type=click.Choice(["16", "24", "32f"]),
+            click.option("--bit-depth", type=click.Choice(BIT_DEPTHS),
                          help="16 and 24 (if nothing is said) are dithered; 32f is float."),
             click.option("--preview", is_flag=True, help="Only the loudest 20 seconds, fast."),
             click.option("--bypass", is_flag=True, help="Write the input as it came (to compare)."),

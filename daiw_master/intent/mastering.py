@@ -15,14 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from daiw_master import house
 from daiw_master.errors import InputError, OutOfRangeError, UnknownNameError
+from daiw_master.formats import BIT_DEPTHS, ENDINGS, RATES
 from daiw_master.intent.notice import one_line, shown
 from daiw_master.intent.values import number_from, text_from
 from daiw_master.strength import parse_strength
 from daiw_master.targets import FIELDS
-
-_DEPTHS = ("16", "24", "32f")
-_RATES = (44100, 48000, 88200, 96000)
-_FORMATS = ("wav", "flac", "aiff", "mp3", "ogg")
 
 
 class Output(BaseModel):
@@ -182,7 +179,7 @@ def _choice(value: object, where: str, allowed: tuple) -> Any:
 
 def _output(value: object, where: str) -> Output:
     value = _mapping(value, where, Output.model_fields)
-    allowed = {"format": _FORMATS, "bit_depth": _DEPTHS, "rate": _RATES}
+    allowed = {"format": ENDINGS, "bit_depth": BIT_DEPTHS, "rate": RATES}
     return Output(
         **{
             key: _choice(item, f"{where}.{key}", allowed[key])

@@ -14,6 +14,7 @@ import torch
 
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
+from daiw_master.formats import RATES
 from daiw_master.midi.density import Density, density_of
 from daiw_master.midi.parts import Action, Arrangement, Part, arrange
 from daiw_master.midi.roles import Role
@@ -22,7 +23,6 @@ from daiw_master.midi.soundfont import BETTER, find_soundfont
 from daiw_master.midi.synth import GRID, Synth
 from daiw_master.midi.timeline import Section, sections
 
-RATES = (44100, 48000, 88200, 96000)
 MAX_DURATION_S = 90 * 60.0
 TIMEOUT_S = 900.0
 #: The song is over when it stays this far below its own peak (dB) for this long ...

@@ -21,8 +21,6 @@ TONE_DEPTH_DB, LOUDNESS_DEPTH_LU, WIDTH_DEPTH_DB = 42.0, 24.0, 36.0
 _OCTAVES = ((20, "20"), (50, "50"), (100, "100"), (200, "200"), (500, "500"), (1000, "1k"), (2000, "2k"),
             (5000, "5k"), (10000, "10k"), (20000, "20k Hz"))  # fmt: skip
 _SHORT = {"low mids": "low mid", "high mids": "hi mid", "brilliance": "brill."}
-#: Room for the names of bands and sections above the highest line, px.
-_HEAD_PX = 22
 
 
 def tone(report: Report) -> Chart:
