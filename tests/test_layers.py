@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors", "units", "formats"),
     ("params", "data", "audio"),
-    ("targets",),
+    ("targets", "sounds"),
     ("house", "moves", "strength"),
     ("plan",),
     ("form",),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from daiw_master.errors import InputError
 from daiw_master.params import Param, Space
+from daiw_master.stack.flow import Flow
 
 #: A knob's value: one number, or one number per batch item.
 Setting = float | torch.Tensor
@@ -23,6 +24,9 @@ class Effect:
     extra keyword arguments it understands beyond its knobs (a reverb takes `send`).
     `probe` names the signal in tests/signals.py on which each of its knobs must be audible;
     `engaged` holds settings under which they all are (a peak's q is silent while its gain is 0).
+    `flow(rate, channels, block=, length=, **settings, **extras)` makes the same effect as a line of
+    `Flow`s for a sound that comes in blocks: `block` samples at a time or fewer, `length` in all (None
+    where nobody knows yet). Settings are floats or (batch,) tensors, all of them given.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Effect:
     takes: tuple[str, ...] = ()
     probe: str = "music"
     engaged: Mapping[str, float] = field(default_factory=dict, hash=False)
+    flow: Callable[..., Sequence[Flow]] | None = None
 
     @property
     def space(self) -> Space:
