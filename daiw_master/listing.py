@@ -18,9 +18,10 @@ def emotions() -> Iterator[str]:
 
 def effects() -> Iterator[str]:
     """Every effect row with its knobs: range, unit, rest and what each does."""
-    from daiw_master.stack import EFFECTS, PEDALBOARD
+    from daiw_master.knobs import ROWS
+    from daiw_master.knobs.pedalboard import ROWS as PEDALBOARD
 
-    for effect in (EFFECTS | PEDALBOARD).values():
+    for effect in (*ROWS.values(), *PEDALBOARD):
         yield f"{effect.name}: {effect.about}"
         for param in effect.params:
             yield f"  {knob_line(param, f'{effect.name}.{param.name}')}"

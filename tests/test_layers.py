@@ -17,6 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     ("errors", "units", "formats"),
     ("params", "data", "audio"),
+    ("knobs",),
     ("targets", "sounds"),
     ("house", "moves", "strength"),
     ("plan",),

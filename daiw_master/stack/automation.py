@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 
 from daiw_master.errors import InputError
-from daiw_master.params import Param
+from daiw_master.knobs.automation import ROW
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.curves import column
 from daiw_master.stack.effect import Effect, Setting, at_rest, turned
@@ -31,10 +31,6 @@ HOP_S = 0.01
 #: Two moving averages of this length in a row (a triangle): however jagged the curve that came in,
 #: full travel of level and brightness together (16 dB) stays under 16 / 35 = 0.46 dB in 10 ms.
 _SMOOTH_HOPS = 35
-
-LEVEL = Param("level_db", 0, 4, 0, "dB", about="loudness follows the form: up to this much either way")
-BRIGHTNESS = Param("brightness_db", 0, 4, 0, "dB", about="so do the highs above 3 kHz, on top of the level")
-DRIFT = Param("drift_db", -6, 6, 0, "dB", about="highs against lows: the last bar's minus the first bar's")
 
 
 def automation(
@@ -132,9 +128,7 @@ def _stretched(curve: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
 
 
 AUTOMATION = Effect(
-    name="automation",
-    about="loudness and brightness that follow the song's form, and a slow drift of its tone",
-    params=(LEVEL, BRIGHTNESS, DRIFT),
+    *ROW,
     process=automation,
     takes=("energy", "tail"),
     engaged={"level_db": 2.0, "brightness_db": 2.0, "drift_db": 3.0},

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 
 import torch
 
-from daiw_master.params import Param
+from daiw_master.knobs.bits import OFF_BITS, OFF_HZ, ROW
 from daiw_master.stack.blocks import join
 from daiw_master.stack.effect import Effect, Setting, batch_of, turned
 
-#: Depth and rate that leave the sound as it is.
-OFF_BITS, OFF_HZ = 24.0, 48000.0
 BLOCK = 2**16
 #: A hold that begins this near to a sample (in samples) begins on it: float64 rounds.
 NEAR = 1e-6
@@ -63,14 +61,7 @@ def process(x: torch.Tensor, rate: int, *, depth_bits: Setting, rate_hz: Setting
 
 
 BITS = Effect(
-    name="bits",
-    about="an old sampler's grain: fewer levels, fewer samples",
-    params=(
-        Param("depth_bits", 4, OFF_BITS, OFF_BITS, "bits",
-              about="levels the sound may take; 12 is grain, 8 is grit, 24 is exactly off"),
-        Param("rate_hz", 4000, OFF_HZ, OFF_HZ, "Hz", "log",
-              "how often it may change, without a filter: mirrored highs; 48 kHz is exactly off"),
-    ),
+    *ROW,
     process=process,
     differentiable=False,
     engaged={"depth_bits": 8, "rate_hz": 12000},

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import torch
 
-from daiw_master.params import Param
+from daiw_master.knobs.clipper import OFF_DB, ROW
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.oversample import bend
 from daiw_master.units import gain_from_db
 
-#: The threshold that cuts nothing.
-OFF_DB = 12.0
 #: No sample stands further above the threshold than this, whatever the filters ring.
 OVERSHOOT_DB = 3.0
 #: A knee nearer to the threshold than this share of it is a corner.
@@ -49,13 +47,7 @@ def process(x: torch.Tensor, rate: int, *, threshold_db: Setting, hardness: Sett
 
 
 CLIPPER = Effect(
-    name="clipper",
-    about="peaks cut off at a threshold, softly or like a knife",
-    params=(
-        Param("threshold_db", -24, OFF_DB, OFF_DB, "dB",
-              about="peaks are cut at this level (dBFS); 12 is exactly off"),
-        Param("hardness", 0, 1, 0.8, about="0 bends everything up to the threshold, 1 is a knife"),
-    ),
+    *ROW,
     process=process,
     engaged={"threshold_db": -14, "hardness": 0.5},
 )  # fmt: skip

@@ -14,7 +14,7 @@ import math
 import torch
 from torch.nn import functional
 
-from daiw_master.params import Param
+from daiw_master.knobs.exciter import NONE_DB, ROW
 from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
@@ -22,7 +22,6 @@ from daiw_master.stack.hops import drawn, smoothed
 from daiw_master.stack.oversample import FACTOR, REACH, down, up
 from daiw_master.units import gain_from_db, samples_from_ms
 
-NONE_DB = -60.0
 #: The mix fades in over this much above -60 dB, so that -60 is exactly none.
 FADE_DB = 6.0
 #: The high-pass is over within this time to either side (-180 dB at the lowest cutoff).
@@ -159,15 +158,7 @@ def process(
 
 
 EXCITER = Effect(
-    name="exciter",
-    about="air and bite: new harmonics from the top band, at a level relative to it",
-    params=(
-        Param("mix_db", NONE_DB, 0, NONE_DB, "dB",
-              about="new harmonics against the band they are made from; -60 is exactly none"),
-        Param("drive_db", 0, 30, 12, "dB", about="from a gentle second and third harmonic to a hard edge"),
-        Param("even_odd", -1, 1, 0, about="-1 even harmonics only (warm), +1 odd ones only (biting)"),
-        Param("cutoff_hz", 1500, 8000, 3000, "Hz", "log", "harmonics come from and stay above here"),
-    ),
+    *ROW,
     process=process,
     probe="noise",
     engaged={"mix_db": -15},

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from daiw_master.errors import InputError
-from daiw_master.params import Param
+from daiw_master.knobs.imager import ROW
 from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
@@ -147,16 +147,7 @@ def process(
 
 
 IMAGER = Effect(
-    name="imager",
-    about="width: side level in four bands, and a floor under the correlation; the mono sum never moves",
-    params=(
-        Param("low_width_db", -40, 0, 0, "dB", about="side below 120 Hz; a master's low end is mono"),
-        Param("low_mid_width_db", -24, 6, 0, "dB", about="side from 120 to 500 Hz"),
-        Param("mid_width_db", -24, 6, 0, "dB", about="side from 500 Hz to 4 kHz"),
-        Param("high_width_db", -24, 6, 0, "dB", about="side above 4 kHz"),
-        Param("correlation_floor", -1, 0.5, -1,
-              about="correlation of left and right never falls below this for long; -1 is exactly off"),
-    ),
+    *ROW,
     process=process,
     probe="noise",
     engaged={"correlation_floor": 0.2},

@@ -15,18 +15,12 @@ from collections.abc import Iterator
 import torch
 from torch.nn import functional
 
+from daiw_master.knobs.limiter import ROW
 from daiw_master.meters.true_peak import true_peak
-from daiw_master.params import Param
 from daiw_master.stack.blocks import join
 from daiw_master.stack.effect import Effect, Setting, per_item
 from daiw_master.stack.peaks import BLOCK, peak_envelope_db
 from daiw_master.units import gain_from_db
-
-PARAMS = (
-    Param("ceiling_dbtp", -12, 0, -1, "dBTP", about="no point of the sound, between samples too, goes above"),
-    Param("release_ms", 10, 1000, 80, "ms", "log", "time in which the gain recovers by 63 % (in dB)"),
-    Param("lookahead_ms", 1, 10, 3, "ms", "log", "how early the gain begins to move: longer is smoother"),
-)
 
 #: Two good 16x filters disagree by a few thousandths of a dB near the band edge, and float32 rounds:
 #: the trim aims this far under the ceiling, so that the ceiling holds on anybody's meter.
@@ -195,9 +189,7 @@ def _moving_average(x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
 
 
 LIMITER = Effect(
-    name="limiter",
-    about="the ceiling: true peaks held under it by a gain that sees them coming",
-    params=PARAMS,
+    *ROW,
     process=_process,
     identity_at_default=False,
     engaged={"ceiling_dbtp": -9.0},

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import torch
 
+from daiw_master.knobs.loudness import ROW
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.traces import Scan, scan
-from daiw_master.params import Param
 from daiw_master.stack.effect import Effect, Setting, per_item
 from daiw_master.units import gain_from_db, power_from_db
 
@@ -38,9 +38,7 @@ def _process(x: torch.Tensor, rate: int, loudness_lufs: Setting) -> torch.Tensor
 
 
 LOUDNESS = Effect(
-    name="loudness",
-    about="one gain that puts the whole song at its level",
-    params=(Param("loudness_lufs", -40, -5, -14, "LUFS", about="integrated loudness, gated (BS.1770-4)"),),
+    *ROW,
     process=_process,
     identity_at_default=False,
 )

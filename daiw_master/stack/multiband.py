@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from daiw_master.params import Param
+from daiw_master.knobs.multiband import PARAMS, ROW
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.curves import column, compressor_reduction_db, detected_db
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
@@ -23,35 +23,6 @@ _TIME_SCALE = {"low": 2.0, "mid": 1.0, "high": 0.5}
 #: Half length of the crossovers: at 60 Hz the response has fallen by 100 dB (266 nepers per second).
 _HALF_S = 0.045
 
-PARAMS = (
-    Param("low_crossover_hz", 60, 300, 120, "Hz", "log", about="where the low band ends"),
-    Param("high_crossover_hz", 1000, 8000, 2500, "Hz", "log", about="where the high band begins"),
-    Param("threshold_db", -60, 0, -30, "dB", about="level in a band (RMS) above which it is compressed"),
-    Param("low_offset_db", -24, 24, 0, "dB", about="added to the low band's threshold"),
-    Param("mid_offset_db", -24, 24, 0, "dB", about="added to the mid band's threshold"),
-    Param(
-        "high_offset_db",
-        -24,
-        24,
-        -12,
-        "dB",
-        about="added to the high band's threshold: highs carry less power",
-    ),
-    Param("low_ratio", 1, 10, 1, "", "log", about="compression of the low band; 1 is off"),
-    Param("mid_ratio", 1, 10, 1, "", "log", about="compression of the mid band; 1 is off"),
-    Param("high_ratio", 1, 10, 1, "", "log", about="compression of the high band; 1 is off"),
-    Param("knee_db", 0, 24, 6, "dB", about="width of the bend around each threshold"),
-    Param("attack_ms", 1, 200, 30, "ms", "log", about="attack of the mid band; twice that below, half above"),
-    Param(
-        "release_ms",
-        20,
-        1000,
-        200,
-        "ms",
-        "log",
-        about="release of the mid band; twice that below, half above",
-    ),
-)
 _DEFAULTS = {param.name: param.default for param in PARAMS}
 
 
@@ -130,9 +101,7 @@ def _reductions(
 
 
 MULTIBAND = Effect(
-    name="multiband",
-    about="three-band compressor with crossovers that sum to the input",
-    params=PARAMS,
+    *ROW,
     process=multiband,
     engaged={"threshold_db": -36, "low_ratio": 2, "mid_ratio": 2.5, "high_ratio": 3},
 )

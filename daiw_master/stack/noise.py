@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from daiw_master.params import Param
+from daiw_master.knobs.noise import NONE_DB, ROW
 from daiw_master.stack.blocks import join
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
 from daiw_master.stack.hops import averaged, drawn, smoothed
 from daiw_master.units import gain_from_db, samples_from_ms
 
-NONE_DB = -90.0
 #: A bed fades in over this much above -90 dB, so that -90 is exactly none.
 FADE_DB = 6.0
 BLOCK = 2**16
@@ -175,17 +174,7 @@ def _between(values: torch.Tensor, hop: int, start: int, count: int) -> torch.Te
 
 
 NOISE = Effect(
-    name="noise",
-    about="the bed a recording lies on: tape hiss, a room, a needle in dust",
-    params=(
-        Param("hiss_db", NONE_DB, -20, NONE_DB, "dB",
-              about="tape hiss (RMS against full scale); -90 is exactly none"),
-        Param("room_db", NONE_DB, -20, NONE_DB, "dB", about="the low air of a room; -90 is exactly none"),
-        Param("crackle_db", NONE_DB, -20, NONE_DB, "dB",
-              about="a needle in dust, single clicks some 35 dB higher; -90 is exactly none"),
-        Param("follow", 0, 1, 0,
-              about="0 a bed that never moves; 1 follows the music (as asked at -20 dBFS), silence included"),
-    ),
+    *ROW,
     process=process,
     engaged={"hiss_db": -40, "room_db": -35, "crackle_db": -35, "follow": 1},
 )  # fmt: skip

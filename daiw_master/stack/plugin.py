@@ -27,10 +27,10 @@ import numpy as np
 import torch
 
 from daiw_master.errors import InputError, MissingDependencyError, UnknownNameError
+from daiw_master.knobs.pedalboard import ROWS, PluginRow, pedalboard_name
 from daiw_master.params import UNIT_OF_SUFFIX, Param
 from daiw_master.stack import plugin_probe
 from daiw_master.stack.effect import Effect, Setting, at_rest
-from daiw_master.stack.plugin_knobs import ROWS, PluginRow
 
 #: Loading runs through every knob of a plugin; a large one with impulse responses takes a minute.
 LOAD_TIMEOUT_S = 180.0
@@ -78,7 +78,7 @@ def effect_from_pedalboard(
         return _class(plugin_class)(**wanted, **constants)(wave, rate, reset=True)
 
     return Effect(
-        name=name or "pedalboard_" + _slug(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", title)),
+        name=name or pedalboard_name(title),
         about=about or row.about,
         params=row.params,
         process=_batched(run, title),

@@ -17,30 +17,17 @@ import math
 import torch
 
 from daiw_master.errors import InputError
+from daiw_master.knobs.reverb import NO_WET_DB, ROW
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.weighting import k_response
-from daiw_master.params import Param
 from daiw_master.stack.blocks import join
 from daiw_master.stack.convolution import convolve_blocks
 from daiw_master.stack.effect import Effect, Setting, per_item
 from daiw_master.stack.reverb_tail import band_decays_s, early, tail
 from daiw_master.units import gain_from_db
 
-#: `wet_db` here means none; the last few dB above it fade to exactly nothing.
-NO_WET_DB = -60.0
 _FADE_DB = 6.0
 
-PARAMS = (
-    Param("wet_db", NO_WET_DB, 0, NO_WET_DB, "dB", about="reverb against the dry sound; -60 is none"),
-    Param("decay_s", 0.2, 6, 0.9, "s", "log", "time for the tail to fall by 60 dB, 500 to 2000 Hz"),
-    Param("low_decay_ratio", 0.5, 2, 1, "", "log", "how much longer the lows (under 250 Hz) ring"),
-    Param("high_decay_ratio", 0.2, 1.5, 0.6, "", "log", "how much longer the highs (over 6 kHz) ring"),
-    Param("predelay_ms", 0, 120, 15, "ms", about="gap before the room answers: keeps attacks clear"),
-    Param("early_db", -24, 6, -6, "dB", about="first reflections against the tail, in energy"),
-    Param("low_cut_hz", 20, 400, 200, "Hz", "log", "keeps the bass dry, 12 dB/oct"),
-    Param("high_cut_hz", 2000, 20000, 12000, "Hz", "log", "takes the sheen off the room, 6 dB/oct"),
-    Param("width", 0, 1, 1, about="1: as wide as two independent walls; 0: mono"),
-)
 #: Room after the tail for the longest pre-delay and the ringing of the low cut; always the same, so
 #: that a knob turned a little never changes a filter's length.
 _AFTER_S = 0.17
@@ -184,9 +171,7 @@ def _music_weight(hz: torch.Tensor, rate: int) -> torch.Tensor:
 
 
 REVERB = Effect(
-    name="reverb",
-    about="the room around the sound: early reflections and a tail with its own decay per band",
-    params=PARAMS,
+    *ROW,
     process=_process,
     takes=("send",),
     engaged={"wet_db": -12.0},

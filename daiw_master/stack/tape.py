@@ -13,15 +13,13 @@ import math
 
 import torch
 
-from daiw_master.params import Param
+from daiw_master.knobs.tape import OPEN_HZ, ROW, WHOLE_HZ
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
 from daiw_master.stack.eq import EQ, impulse_response
 from daiw_master.stack.oversample import bend
 from daiw_master.units import gain_from_db
 
-#: No loss of highs; it fades in over the third of an octave below.
-OPEN_HZ, WHOLE_HZ = 20000.0, 16000.0
 #: sin(pi x)/(pi x) is -3.01 dB here: the gap as a share of the wavelength at `bandwidth_hz`.
 HALF_POWER = 0.44295
 #: Beyond its first null the gap reads nothing.
@@ -87,15 +85,7 @@ def process(
 
 
 TAPE = Effect(
-    name="tape",
-    about="soft saturation (odd harmonics), worn highs and a head bump",
-    params=(
-        Param("drive_db", 0, 18, 0, "dB",
-              about="how hard the tape is hit; 6 warms the peaks, 18 is plainly too much; loudness stays"),
-        Param("bandwidth_hz", 4000, OPEN_HZ, OPEN_HZ, "Hz", "log",
-              "highs are 3 dB down here, gently before and steeply after; 20 kHz is exactly open"),
-        Param("bump_db", 0, 4, 0, "dB", about="weight around 80 Hz"),
-    ),
+    *ROW,
     process=process,
     engaged={"drive_db": 9, "bandwidth_hz": 8000, "bump_db": 2},
 )  # fmt: skip

@@ -15,7 +15,7 @@ from functools import cache
 import torch
 from torch.nn import functional
 
-from daiw_master.params import Param
+from daiw_master.knobs.wow import ROW
 from daiw_master.stack.blocks import join
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
 from daiw_master.stack.oversample import STOP_BAND_DB
@@ -115,14 +115,7 @@ def process(
 
 
 WOW = Effect(
-    name="wow",
-    about="a tape that does not run evenly: pitch sways slowly (wow) and trembles (flutter)",
-    params=(
-        Param("wow_cents", 0, 50, 0, "cents", about="how far pitch sways slowly; 5 is worn, 20 is warped"),
-        Param("wow_hz", 0.2, 3, 0.7, "Hz", "log", "how often it sways"),
-        Param("flutter_cents", 0, 20, 0, "cents", about="how far it trembles; 2 shimmers, 10 gargles"),
-        Param("flutter_hz", 4, 15, 8, "Hz", "log", "how often it trembles"),
-    ),
+    *ROW,
     process=process,
     engaged={"wow_cents": 15, "flutter_cents": 5},
 )  # fmt: skip

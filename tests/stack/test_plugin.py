@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from daiw_master.errors import InputError, MissingDependencyError, OutOfRangeError, UnknownNameError
+from daiw_master.knobs.pedalboard import ROWS
 from daiw_master.params import UNIT_OF_SUFFIX, Param
 from daiw_master.stack import plugin as plugin_module
 from daiw_master.stack.plugin import PEDALBOARD, effect_from_pedalboard, effect_from_vst3, quiet
-from daiw_master.stack.plugin_knobs import ROWS
 from tests.signals import impulse, music, noise, sine
 
 RATE = 44100

@@ -7,6 +7,7 @@ only clicks has nothing to search.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -27,6 +28,16 @@ class PluginRow:
     engaged: Mapping[str, float] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, float | bool] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the row is called in a chain: LowShelfFilter is `pedalboard_low_shelf_filter`."""
+        return pedalboard_name(self.plugin)
+
+
+def pedalboard_name(plugin: str) -> str:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plugin)
+    return "pedalboard_" + re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
 
 
 def _level(name: str, low: float, high: float, default: float, about: str) -> Param:
