@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,23 @@ class Held:
 
     def blocks(self, size: int = BLOCK) -> Iterator[torch.Tensor]:
         yield from self.samples.split(size, dim=-1)
+
+
+class Shelf(Held):
+    """A sound in memory that is written from front to back, as a `Spool` is: up to `room` samples."""
+
+    def __init__(self, channels: int, rate: int, room: int):
+        super().__init__(torch.empty(1, channels, room), rate)
+        self._all, self.time = self.samples, 0
+
+    def write(self, block: torch.Tensor) -> None:
+        """Append (1, channels, n) or (channels, n)."""
+        stop = self.time + block.shape[-1]
+        self._all[0, :, self.time : stop] = block.detach().reshape(self.channels, -1)
+        self.time, self.samples = stop, self._all[..., :stop]
+
+    def close(self) -> None:
+        self.samples = self._all = self._all[..., :0]
 
 
 class Spool:
@@ -89,3 +107,85 @@ class Spool:
     @property
     def _frame_bytes(self) -> int:
         return 4 * self.channels
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where sounds are laid down between two passes: in memory while they are short, else on disk.
+
+    `most`: samples of all channels together that are held. The default is six minutes of 44.1 kHz
+    stereo, 128 MiB; with 0 everything goes to disk, into `folder` or where temporary files belong.
+    """
+
+    most: int = 1 << 25
+    folder: str | Path | None = None
+
+    def place(self, channels: int, rate: int, time: int) -> Shelf | Spool:
+        """An empty place for a sound of `time` samples."""
+        if time * channels <= self.most:
+            return Shelf(channels, rate, time)
+        return Spool(channels, rate, self.folder)
+
+    def keep(self, blocks: Iterable[torch.Tensor], channels: int, rate: int, time: int) -> Shelf | Spool:
+        """Consecutive blocks, laid down."""
+        place = self.place(channels, rate, time)
+        for block in blocks:
+            place.write(block)
+        return place
+
+
+class View:
+    """A sound made of another while it is read: (1, channels, n) pieces of it, changed on their way."""
+
+    def __init__(self, rate: int, channels: int, time: int, read: Callable[[int, int], torch.Tensor]):
+        self.rate, self.channels, self.time, self.read = rate, channels, time, read
+
+    def blocks(self, size: int = BLOCK) -> Iterator[torch.Tensor]:
+        for start in range(0, self.time, size):
+            yield self.read(start, min(start + size, self.time))
+
+
+def turned(sound: Sound, gain: float) -> Sound:
+    """The same sound louder or softer by an amplitude factor."""
+    if gain == 1.0:
+        return sound
+    if isinstance(sound, Held):
+        return Held(sound.samples * gain, sound.rate)
+    return View(sound.rate, sound.channels, sound.time, lambda start, stop: sound.read(start, stop) * gain)
+
+
+def part(sound: Sound, start: int, stop: int) -> Sound:
+    """A stretch of a sound, both ends inside it."""
+    if isinstance(sound, Held):
+        return Held(sound.samples[..., start:stop], sound.rate)
+    return View(
+        sound.rate, sound.channels, stop - start, lambda first, last: sound.read(start + first, start + last)
+    )
+
+
+def with_silence(sound: Sound, after: int) -> Sound:
+    """The same sound with so many samples of silence behind it."""
+    if not after:
+        return sound
+    if isinstance(sound, Held):
+        return Held(torch.nn.functional.pad(sound.samples, (0, after)), sound.rate)
+
+    def read(start: int, stop: int) -> torch.Tensor:
+        piece = sound.read(min(start, sound.time), min(stop, sound.time))
+        return torch.nn.functional.pad(piece, (0, stop - start - piece.shape[-1]))
+
+    return View(sound.rate, sound.channels, sound.time + after, read)
+
+
+def difference(sound: Sound, other: Sound) -> Sound:
+    """What one sound has that the other has not: sample by sample, as long as both are."""
+
+    def read(start: int, stop: int) -> torch.Tensor:
+        return sound.read(start, stop) - other.read(start, stop)
+
+    return View(sound.rate, sound.channels, sound.time, read)
+
+
+def whole(sound: Sound) -> torch.Tensor:
+    """All of it at once, (1, channels, time): for sounds that fit in memory."""
+    return sound.samples if isinstance(sound, Held) else sound.read(0, sound.time)

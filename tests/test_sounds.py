@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from daiw_master.sounds import Held, Spool
+from daiw_master.sounds import Held, Shelf, Spool, Store, difference, part, turned, whole, with_silence
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -28,3 +28,19 @@ def test_a_spool_has_no_name(tmp_path):
     with Spool(2, 44100, tmp_path) as spool:
         spool.write(torch.zeros(1, 2, 10))
         assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("most", [0, 1 << 20])
+def test_what_is_made_of_a_sound_is_the_same_in_memory_and_on_disk(most):
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 3000)
+    sound = Store(most).keep(x.split(512, dim=-1), 2, 48000, 3000)
+    assert isinstance(sound, Shelf if most else Spool)
+    assert (sound.time, sound.channels, sound.rate) == (3000, 2, 48000)
+    made = with_silence(part(turned(sound, 0.5), 100, 2000), 300)
+    wanted = torch.nn.functional.pad(x[..., 100:2000] / 2, (0, 300))
+    assert made.time == 2200
+    assert torch.equal(torch.cat(list(made.blocks(777)), dim=-1), wanted)
+    assert torch.equal(made.read(1800, 2100), wanted[..., 1800:2100])
+    assert torch.equal(whole(made), wanted)
+    assert torch.equal(whole(difference(sound, turned(sound, 0.5))), x / 2)

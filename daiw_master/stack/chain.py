@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import torch
 
 from daiw_master.params import Space
+from daiw_master.sounds import BLOCK
 from daiw_master.stack.effect import Effect, Setting, check_batch
+from daiw_master.stack.flow import AtOnce, Flow, merged
 
 
 def qualified(effects: Sequence[Effect]) -> dict[str, Effect]:
@@ -102,3 +105,36 @@ def run_chain(
         if taken or not effect.rests_at(own):
             x = effect(x, rate, **own, **taken)
     return x
+
+
+def flows_of(
+    placed: Mapping[str, Effect],
+    rate: int,
+    channels: int,
+    settings: Mapping[str, Setting],
+    *,
+    block: int = BLOCK,
+    length: int | None = None,
+    **extras,
+) -> list[Flow]:
+    """`run_chain` as a line of flows, for a sound that comes in blocks; neighbouring filters are one.
+
+    `length`: samples the whole sound will have, where that is known.
+    """
+    line: list[Flow] = []
+    for place, effect in placed.items():
+        own = effect.space.defaults() | {
+            param.name: settings[f"{place}.{param.name}"]
+            for param in effect.params
+            if f"{place}.{param.name}" in settings
+        }
+        taken = {name: extras[name] for name in effect.takes if name in extras}
+        if not taken and effect.rests_at(own):
+            continue
+        if effect.flow is None:
+            line.append(
+                AtOnce(lambda x, effect=effect, own=own, taken=taken: effect(x, rate, **own, **taken))
+            )
+        else:
+            line += effect.flow(rate, channels, block=block, length=length, **own, **taken)
+    return merged(line)

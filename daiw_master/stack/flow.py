@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 
-from daiw_master.sounds import BLOCK, Sound, Spool
+from daiw_master.sounds import BLOCK, Shelf, Sound, Spool
 
 
 class Flow:
@@ -95,6 +95,24 @@ class Nearby(Flow):
         return torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
 
 
+class AtOnce(Flow):
+    """An effect that can only be run over a whole sound: it waits for all of it, and holds it in memory."""
+
+    latency = 1 << 62  # nothing comes out before the end
+
+    def __init__(self, process: Callable[[torch.Tensor], torch.Tensor]):
+        self.process = process
+        self._kept: list[torch.Tensor] = []
+
+    def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
+        self._kept.append(x)
+        return x[..., :0]
+
+    def finish(self) -> torch.Tensor | None:
+        kept, self._kept = self._kept, []
+        return self.process(torch.cat(kept, dim=-1)) if kept else None
+
+
 def merged(flows: Iterable[Flow]) -> list[Flow]:
     """The same line of flows, neighbours made one where that is cheaper."""
     line: list[Flow] = []
@@ -129,7 +147,7 @@ def _onward(block: torch.Tensor, flows: Sequence[Flow], beside: dict) -> Iterato
 
 
 def stream(
-    flows: Sequence[Flow], sound: Sound, spool: Callable[[], Spool], **beside: Sound
+    flows: Sequence[Flow], sound: Sound, spool: Callable[[], Spool | Shelf], **beside: Sound
 ) -> Iterator[torch.Tensor]:
     """A whole sound through a line of flows, block by block, in bounded memory.
 
@@ -138,7 +156,7 @@ def stream(
     """
     sides = {name: side.blocks() for name, side in beside.items()}
     here = sound.blocks()
-    laid: Spool | None = None
+    laid: Spool | Shelf | None = None
     line: list[Flow] = []
     for flow in flows:
         if flow.hears_first:

@@ -64,3 +64,18 @@ def test_what_hears_first_hears_all_that_came_before_it():
     flows = [Nearby(lambda part, first: 3 * part, back=0, ahead=7), Levelled(), Levelled()]
     y = torch.cat(list(stream(flows, Held(x, 44100), lambda: Spool(1, 44100))), dim=-1)
     assert torch.allclose(y, x / 8)
+
+
+def test_a_chain_in_flow_is_the_chain():
+    """Rows without a flow of their own (a plugin) run at the end of the sound; rows at rest not at all."""
+    from daiw_master.stack import EFFECTS, PEDALBOARD
+    from daiw_master.stack.chain import flows_of, qualified, run_chain
+
+    torch.manual_seed(0)
+    x = 0.1 * torch.randn(1, 2, 9000)
+    placed = qualified([PEDALBOARD["pedalboard_low_shelf_filter"], EFFECTS["eq"], EFFECTS["bits"]])
+    settings = {"pedalboard_low_shelf_filter.gain_db": 3.0, "bits.depth_bits": 8.0}
+    flows = flows_of(placed, 44100, 2, settings)
+    y = torch.cat(list(stream(flows, Held(x, 44100), lambda: Spool(2, 44100))), dim=-1)
+    assert torch.allclose(y, run_chain(placed, x, 44100, settings), atol=1e-5)
+    assert flows_of(placed, 44100, 2, {}) == []
