@@ -132,9 +132,7 @@ def flows_of(
         if not taken and effect.rests_at(own):
             continue
         if effect.flow is None:
-            line.append(
-                AtOnce(lambda x, effect=effect, own=own, taken=taken: effect(x, rate, **own, **taken))
-            )
+            line.append(AtOnce(partial(effect, rate=rate, **own, **taken)))
         else:
             line += effect.flow(rate, channels, block=block, length=length, **own, **taken)
     return merged(line)
