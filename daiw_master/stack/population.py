@@ -242,8 +242,9 @@ def _one_each(heard: torch.Tensor, which: slice) -> torch.Tensor:
     """What a listener heard, if there is one of it for every candidate."""
     count = which.stop - which.start
     if heard.ndim == 0 or len(heard) != count:
+        shape = tuple(heard.shape)
         raise InputError(
-            f"the listener made shape {tuple(heard.shape)} of {count} candidates; one each, please"
+            f"the listener made shape {shape} of {count} candidates; it must be (candidates, ...)"
         )
     return heard
 
