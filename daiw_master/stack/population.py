@@ -243,9 +243,7 @@ def _one_each(heard: torch.Tensor, which: slice) -> torch.Tensor:
     count = which.stop - which.start
     if heard.ndim == 0 or len(heard) != count:
         shape = tuple(heard.shape)
-        raise InputError(
-            f"the listener made shape {shape} of {count} candidates; it must be (candidates, ...)"
-        )
+        raise InputError(f"the listener made shape {shape} of {count} candidates; needed: (candidates, ...)")
     return heard
 
 

@@ -186,7 +186,7 @@ def test_refusals_say_what_came(sound):
         population.listen({"eq.tilt_db": torch.zeros(0)}, power)
     with pytest.raises(InputError, match="nothing can learn"):
         population.gradient({"eq.tilt_db": 1.0}, power)
-    with pytest.raises(InputError, match="of 2 candidates; it must be"):
+    with pytest.raises(InputError, match="of 2 candidates; needed"):
         population.listen({"eq.tilt_db": torch.ones(2)}, torch.mean)
 
 
