@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import torch
 
 from daiw_master.errors import InputError
-from daiw_master.meters.weighting import k_weighted_blocks
+from daiw_master.meters.weighting import KWeighting
 
 #: 3 1/3 ms is a whole number of samples at 44.1, 48, 88.2, 96 and 192 kHz, and divides 10 ms.
 TICKS_PER_S = 300
 
 #: BS.1770-4 table 3: left, right, centre 1.0; surrounds 1.41 (+1.5 dB). No LFE channel here.
 CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)
+
+#: What a walk can keep.
+TRACES = ("loud", "loud_mid", "energy", "cross", "peak")
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,18 @@ class Scan:
 
     `loud` (batch, ticks): K-weighted, channels weighted and summed. `loud_mid`: the same of the
     mono fold-down played on both speakers. `energy` (batch, channels, ticks): plain. `cross`
-    (batch, ticks): left times right. `peak` (batch, ticks): largest sample of any channel.
+    (batch, ticks): left times right. `peak` (batch, ticks): largest sample of any channel. A walk may
+    have been asked to keep only some of them: the others are None.
     """
 
     rate: int
     samples: int
     tick: int
-    loud: torch.Tensor
-    loud_mid: torch.Tensor
-    energy: torch.Tensor
-    cross: torch.Tensor
-    peak: torch.Tensor
+    loud: torch.Tensor | None
+    loud_mid: torch.Tensor | None
+    energy: torch.Tensor | None
+    cross: torch.Tensor | None
+    peak: torch.Tensor | None
 
     @property
     def whole_ticks(self) -> int:
@@ -41,14 +46,16 @@ class Scan:
 
     def louder(self, gain: float) -> Scan:
         """What a walk through the same sound would find at `gain` times its amplitude."""
-        scaled = {name: getattr(self, name) * gain**2 for name in ("loud", "loud_mid", "energy", "cross")}
-        return replace(self, peak=self.peak * abs(gain), **scaled)
+        factors = {name: gain**2 for name in TRACES} | {"peak": abs(gain)}
+        return replace(self, **{name: trace * factors[name] for name, trace in self._kept()})
 
     def until(self, samples: int) -> Scan:
         """What a walk through the first `samples` would find, but for a part of a tick at the end."""
         ticks = -(-samples // self.tick)
-        traces = ("loud", "loud_mid", "energy", "cross", "peak")
-        return replace(self, samples=samples, **{name: getattr(self, name)[..., :ticks] for name in traces})
+        return replace(self, samples=samples, **{name: trace[..., :ticks] for name, trace in self._kept()})
+
+    def _kept(self) -> list[tuple[str, torch.Tensor]]:
+        return [(name, getattr(self, name)) for name in TRACES if getattr(self, name) is not None]
 
     def windows(self, energy: torch.Tensor, window_s: float, hop_s: float) -> torch.Tensor:
         """Mean power in sliding windows: (..., ticks) -> (..., windows).
@@ -81,19 +88,72 @@ def check_sound(x: torch.Tensor, most_channels: int) -> None:
         )
 
 
-def scan(x: torch.Tensor, rate: int) -> Scan:
+class ScanWalk:
+    """One walk through a sound that comes in blocks (batch, channels, n): `add` them all, then `done`.
+
+    The cutting changes nothing. It keeps 8 bytes a tick and trace, 8.6 MB an hour (stereo `energy`
+    twice that): ask for the traces you will read with `keep`; the others are None. Differentiable.
+    """
+
+    def __init__(self, rate: int, keep: Collection[str] = TRACES):
+        self.rate, self.keep, self.samples = rate, frozenset(keep), 0
+        self.tick = max(1, round(rate / TICKS_PER_S))
+        self._weighting = KWeighting(rate, self.tick)
+        self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in TRACES if name in self.keep}
+
+    def add(self, x: torch.Tensor) -> None:
+        """The next block."""
+        if x.shape[-1]:
+            check_sound(x, len(CHANNEL_WEIGHTS))
+            self.samples += x.shape[-1]
+            self._note(self._weighting.add(x))
+
+    def done(self) -> Scan:
+        """What the walk found. Raises `InputError` where it met no sample."""
+        self._note(self._weighting.done())
+        if not self.samples:
+            raise InputError("a meter reads at least one sample; none came")
+        found = {name: torch.cat(parts, dim=-1) for name, parts in self._parts.items()}
+        return Scan(self.rate, self.samples, self.tick, *(found.get(name) for name in TRACES))
+
+    def _note(self, blocks: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        for plain, weighted in blocks:
+            plain, weighted = plain.unflatten(-1, (-1, self.tick)), weighted.unflatten(-1, (-1, self.tick))
+            for name, parts in self._parts.items():
+                parts.append(_TRACE_OF[name](plain, weighted))
+
+
+def _loud(plain: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    weights = torch.tensor(CHANNEL_WEIGHTS[: weighted.shape[1]], dtype=torch.float64, device=weighted.device)
+    return (weighted.square().sum(-1).double() * weights[:, None]).sum(1)
+
+
+def _loud_mid(plain: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    if weighted.shape[1] != 2:
+        return _loud(plain, weighted)
+    # (L + R)/2 on both speakers: 2 * ((L + R) / 2)^2
+    return (weighted[:, 0] + weighted[:, 1]).square().sum(-1).double() / 2
+
+
+def _energy(plain: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    return plain.square().sum(-1).double()
+
+
+def _cross(plain: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    return (plain[:, 0] * plain[:, 1 if plain.shape[1] == 2 else 0]).sum(-1).double()
+
+
+def _peak(plain: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:
+    return plain.abs().amax(-1).amax(1).double()
+
+
+#: From sound and weighted sound (batch, channels, ticks, tick) to the trace.
+_TRACE_OF = {"loud": _loud, "loud_mid": _loud_mid, "energy": _energy, "cross": _cross, "peak": _peak}
+
+
+def scan(x: torch.Tensor, rate: int, keep: Collection[str] = TRACES) -> Scan:
     """Walk once through x (batch, channels, time), 1 to 5 channels (L R C Ls Rs); differentiable."""
     check_sound(x, len(CHANNEL_WEIGHTS))
-    tick = max(1, round(rate / TICKS_PER_S))
-    weights = torch.tensor(CHANNEL_WEIGHTS[: x.shape[1]], dtype=torch.float64, device=x.device)
-    stereo = x.shape[1] == 2
-    parts: list[tuple[torch.Tensor, ...]] = []
-    for plain, weighted in k_weighted_blocks(x, rate, tick):
-        plain, weighted = plain.unflatten(-1, (-1, tick)), weighted.unflatten(-1, (-1, tick))
-        loud = (weighted.square().sum(-1).double() * weights[:, None]).sum(1)
-        # (L + R)/2 on both speakers: 2 * ((L + R) / 2)^2
-        loud_mid = (weighted[:, 0] + weighted[:, 1]).square().sum(-1).double() / 2 if stereo else loud
-        energy = plain.square().sum(-1).double()
-        cross = (plain[:, 0] * plain[:, 1]).sum(-1).double() if stereo else energy[:, 0]
-        parts.append((loud, loud_mid, energy, cross, plain.abs().amax(-1).amax(1).double()))
-    return Scan(rate, x.shape[-1], tick, *(torch.cat(part, dim=-1) for part in zip(*parts, strict=True)))
+    walk = ScanWalk(rate, keep)
+    walk.add(x)
+    return walk.done()

@@ -15,12 +15,13 @@ import torch
 
 from daiw_master.errors import OutOfRangeError
 from daiw_master.meters.traces import check_sound
+from daiw_master.meters.walk import Stretches
 from daiw_master.units import db_from_gain
 
 _HALF = 32  # samples of kernel on either side
-_ATTENUATION_DB = 90.0
-_FRAME = 64  # samples interpolated by one row of a matrix product
-_FRAMES = 512  # rows at a time: 32768 samples stay in cache
+_BETA = 0.1102 * (90.0 - 8.7)  # 90 dB (Kaiser 1974, for more than 50 dB)
+_FRAME = 64  # samples looked at, and interpolated, together
+_FRAMES = 1024  # frames at a time: 65536 samples stay in cache
 #: The interpolated sound holds nothing above this fraction of the rate (the kernel's stop-band edge).
 _BAND_EDGE = 0.55
 
@@ -37,7 +38,27 @@ def between_samples(steps: int, half: int, beta: float) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def _kernel(steps: int) -> np.ndarray:
-    return between_samples(steps, _HALF, beta=0.1102 * (_ATTENUATION_DB - 8.7))  # Kaiser 1974, for A > 50 dB
+    return between_samples(steps, _HALF, _BETA)
+
+
+@lru_cache(maxsize=16)
+def bend_share(half: int, steps: int, beta: float = _BETA) -> tuple[float, float]:
+    """How far the points between two samples may exceed both: (share of the sharpest bend, slack).
+
+    A bend is a second difference x[n - 1] - 2 x[n] + x[n + 1]. Interpolation less a straight line is a
+    filter that knows neither levels nor slopes but for the kernel's ripple (the slack, a share of the
+    samples), so it is a filter of the bends alone, and exceeds none of them by more than its l1 norm.
+    """
+    error = between_samples(steps, half, beta)
+    t, n = np.arange(steps) / steps, np.arange(1 - half, half + 1)[:, None]
+    error[half - 1] -= 1 - t
+    error[half] -= t
+    slope = (error * n).sum(0)
+    level = error.sum(0) - slope
+    error[half - 1] -= level
+    error[half] -= slope
+    bends = error.cumsum(0).cumsum(0)
+    return float(np.abs(bends).sum(0).max()), float((np.abs(level) + np.abs(slope)).max()) + 1e-6
 
 
 @lru_cache(maxsize=16)
@@ -60,56 +81,99 @@ def _reach(points_per_sample: int, oversample: int) -> float:
     return 0.999 * math.cos(2 * math.pi * _BAND_EDGE * dt)
 
 
-def _find(x: torch.Tensor, oversample: int) -> tuple[int, int, int]:
-    """Where x (channels, time) is largest on the oversampled grid: channel, sample, phase.
+class TruePeakWalk:
+    """The highest point of a sound that comes in blocks (channels, n): `add` them all, then `done`.
 
-    Every frame is read at 2x, the few that could hold the maximum at 4x, and only the intervals
-    that still could at the full grid, the loudest first.
+    Exact on the oversampled grid, however the blocks were cut. Most frames are passed by on a bound: a
+    point between two samples exceeds both by no more than a share of the sharpest bend around. What is
+    left is read at 2x, what could still hold the maximum at 4x, and then at the full grid. Keeps two
+    frames of sound.
     """
 
-    def constant(matrix: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(matrix).to(x)
+    def __init__(self, oversample: int = 16):
+        if oversample < 4 or oversample & (oversample - 1):
+            raise OutOfRangeError("oversample", oversample, 4, 64, "points per sample, a power of two")
+        self.oversample = oversample
+        #: The highest point so far (amplitude), and where: channel, sample, phase between it and the next.
+        self.highest, self.place = -1.0, (0, 0, 0)
+        self._stretches = Stretches(_FRAMES * _FRAME, before=_FRAME, after=_FRAME)
 
-    # The kernel rings _HALF samples before the first and after the last sample.
-    length = x.shape[-1] + 2 * _HALF
-    count = math.ceil(length / _FRAME)
-    padded = torch.nn.functional.pad(x, (2 * _HALF - 1, count * _FRAME + 1 - x.shape[-1]))
-    frames = padded.unfold(-1, _FRAME + 2 * _HALF, _FRAME)[:, :count]
-    halves, quarters = constant(_toeplitz(2, (1,))), constant(_toeplitz(4, (1, 3)))
-    # A frame's own samples, and the first of the next: a peak may stand between the two.
-    own = slice(_HALF - 1, _HALF + _FRAME)
+    @torch.no_grad()
+    def add(self, x: torch.Tensor) -> None:
+        """The next block."""
+        if not self._stretches.heard and x.shape[-1]:
+            self._cut(torch.nn.functional.pad(x[..., :0], (_HALF, 0)))  # the kernel rings before the first
+        self._cut(x)
 
-    coarse = torch.empty(x.shape[0], count, dtype=x.dtype, device=x.device)
-    for start in range(0, count, _FRAMES):
-        part = frames[:, start : start + _FRAMES]
-        between = (part @ halves).abs().amax(-1)
-        coarse[:, start : start + _FRAMES] = torch.maximum(between, part[..., own].abs().amax(-1))
+    @torch.no_grad()
+    def done(self) -> torch.Tensor:
+        """The highest peak of any channel, () dBTP in float64. Silence, and no sound at all, -120."""
+        kept, left = self._stretches.rest()
+        if left > 0:
+            frames = math.ceil((left + _HALF) / _FRAME)  # ... and after the last sample
+            self._look(torch.nn.functional.pad(kept, (0, (frames + 1) * _FRAME - left)))
+            self._stretches = Stretches(_FRAMES * _FRAME, before=_FRAME, after=_FRAME)
+        return db_from_gain(torch.tensor(max(self.highest, 0.0), dtype=torch.float64))
 
-    fine = constant(_kernel(oversample))
-    loudest, order = coarse.flatten().sort(descending=True)
-    best, found, bound = -1.0, (0, 0, 0), 0.0
-    for start in range(0, len(order), _FRAMES):
-        worth = loudest[start : start + _FRAMES] >= bound * _reach(2, oversample)
-        chosen = order[start : start + _FRAMES][worth]
-        if len(chosen) == 0:
-            break
-        part = frames[chosen // count, chosen % count]
-        grid = torch.cat([part[:, own.start : own.stop - 1], part @ halves, part @ quarters], dim=-1)
+    def _cut(self, x: torch.Tensor) -> None:
+        for stretch in self._stretches.add(x):
+            self._look(stretch)
+
+    def _look(self, stretch: torch.Tensor) -> None:
+        """Whole frames of sound with one more on either side."""
+        start = self._stretches.cut * _FRAMES * _FRAME - _HALF  # of the first frame inside
+        count = stretch.shape[-1] // _FRAME - 2
+        own = stretch.abs()[..., _FRAME:]
+        largest = own[..., : count * _FRAME].unflatten(-1, (count, _FRAME)).amax(-1)
+        # A peak may stand between a frame's last sample and the first of the next.
+        largest = torch.maximum(largest, own[..., _FRAME::_FRAME][..., :count])
+        bends = torch.zeros_like(stretch)
+        torch.add(stretch[..., 2:], stretch[..., :-2], out=bends[..., 1:-1])
+        bends[..., 1:-1].sub_(stretch[..., 1:-1], alpha=2).abs_()
+        bends = bends.unflatten(-1, (count + 2, _FRAME)).amax(-1)
+        bend = torch.maximum(torch.maximum(bends[..., :-2], bends[..., 2:]), bends[..., 1:-1])
+        share, slack = bend_share(_HALF, self.oversample)
+        most = largest * (1 + slack) + bend * share
+        bound = max(self.highest, float(largest.max()))  # every sample is a point of the grid
+        channels, frames = torch.nonzero(most > bound, as_tuple=True)
+        around = stretch[..., _FRAME + 1 - _HALF :].unfold(-1, _FRAME + 2 * _HALF, _FRAME)[:, :count]
+        for first in range(0, len(frames), _FRAMES):
+            chosen = channels[first : first + _FRAMES], frames[first : first + _FRAMES]
+            self._read(around[chosen], *chosen, start, bound)
+            bound = max(bound, self.highest)
+
+    def _read(
+        self, part: torch.Tensor, channels: torch.Tensor, frames: torch.Tensor, start: int, bound: float
+    ) -> None:
+        """Frames (rows, _FRAME + 2 _HALF) at 2x, 4x and the full grid, as far as they may hold the peak."""
+
+        def constant(matrix: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(matrix).to(part)
+
+        # A frame's own samples, and the first of the next.
+        own = slice(_HALF - 1, _HALF + _FRAME)
+        halves = part @ constant(_toeplitz(2, (1,)))
+        coarse = torch.maximum(halves.abs().amax(-1), part[:, own].abs().amax(-1))
+        bound = max(bound, float(coarse.max()))
+        worth = coarse >= bound * _reach(2, self.oversample)
+        part, halves, channels, frames = part[worth], halves[worth], channels[worth], frames[worth]
+        quarters = part @ constant(_toeplitz(4, (1, 3)))
+        grid = torch.cat([part[:, own.start : own.stop - 1], halves, quarters], dim=-1)
         points = grid.abs().unflatten(-1, (4, _FRAME)).amax(1)
-        bound = max(bound, float(points.amax()))
+        bound = max(bound, float(points.max()))
         points = torch.maximum(points, part[:, own.start + 1 : own.stop].abs())
-        rows, samples = torch.nonzero(points >= bound * _reach(4, oversample), as_tuple=True)
+        rows, samples = torch.nonzero(points >= bound * _reach(4, self.oversample), as_tuple=True)
+        fine = constant(_kernel(self.oversample))
         for first in range(0, len(rows), 8192):
             row, sample = rows[first : first + 8192], samples[first : first + 8192]
             values = (part.unfold(-1, 2 * _HALF, 1)[row, sample] @ fine).abs()
             at = int(values.argmax())
-            hit, phase = divmod(at, oversample)
-            if float(values[hit, phase]) > best:
-                frame = int(chosen[row[hit]])
-                place = frame % count * _FRAME + int(sample[hit]) - _HALF
-                best, found = float(values[hit, phase]), (frame // count, place, phase)
-        bound = max(bound, best)
-    return found
+            hit, phase = divmod(at, self.oversample)
+            if float(values[hit, phase]) > self.highest:
+                found = int(row[hit])
+                self.highest = float(values[hit, phase])
+                place = start + int(frames[found]) * _FRAME + int(sample[hit])
+                self.place = int(channels[found]), place, phase
 
 
 def true_peak(x: torch.Tensor, rate: int, oversample: int = 16) -> torch.Tensor:
@@ -119,12 +183,12 @@ def true_peak(x: torch.Tensor, rate: int, oversample: int = 16) -> torch.Tensor:
     that of the one point found. The rate does not enter: 16x of the sound's own rate. Silence -120.
     """
     check_sound(x, most_channels=64)
-    if oversample < 4 or oversample & (oversample - 1):
-        raise OutOfRangeError("oversample", oversample, 4, 64, "points per sample, a power of two")
     peaks = []
     for item in x:
-        with torch.no_grad():
-            channel, sample, phase = _find(item.detach(), oversample)
+        walk = TruePeakWalk(oversample)
+        walk.add(item.detach())
+        walk.done()
+        channel, sample, phase = walk.place
         first, last = sample + 1 - _HALF, sample + 1 + _HALF
         around = item[channel, max(0, first) : max(0, last)]
         kernel = torch.from_numpy(_kernel(oversample)[:, phase]).to(x)

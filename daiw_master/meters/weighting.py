@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
+from daiw_master.meters.walk import Stretches
+
 #: The high-pass poles (38 Hz, radius 0.995 at 48 kHz) have fallen by 260 dB after this long, by 130 after
 #: half, which is all that float32 can tell.
 _RING_S = 0.125
@@ -74,25 +76,50 @@ def k_power_at(hz: np.ndarray, rate: int) -> np.ndarray:
     return power
 
 
+class KWeighting:
+    """A sound (..., time) that comes in blocks, and its K-weighted self: overlap-save, the ring kept.
+
+    Pairs of (..., n) tensors, every n a multiple of `multiple`, the last pair zero-padded to one. The
+    FFT frames lie where they would in the whole, so the cutting changes nothing.
+    """
+
+    def __init__(self, rate: int, multiple: int = 1):
+        self.rate, self.multiple = rate, multiple
+        self._stretches: Stretches | None = None
+
+    def add(self, x: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Whatever is complete with this block."""
+        if self._stretches is None:
+            ring = math.ceil((_RING_S if x.dtype == torch.float64 else _RING_S / 2) * self.rate)
+            self.ring, self.size = ring, 1 << math.ceil(math.log2(4 * ring))
+            hop = (self.size - ring) // self.multiple * self.multiple
+            frames = max(1, _AT_ONCE // (max(1, math.prod(x.shape[:-1])) * self.size))
+            self._stretches = Stretches(frames * hop, before=ring, after=self.size - ring - hop)
+        for stretch in self._stretches.add(x):
+            yield self._weighted(stretch, self._stretches.hop, self.size)
+
+    def done(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The end of the sound."""
+        stretch, left = (None, 0) if self._stretches is None else self._stretches.rest()
+        if left > 0:
+            enough = math.ceil(math.log2(left + self.ring + self.multiple))
+            yield self._weighted(
+                stretch, math.ceil(left / self.multiple) * self.multiple, min(self.size, 1 << enough)
+            )
+
+    def _weighted(self, stretch: torch.Tensor, used: int, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """`used` samples behind the ring at the beginning of a stretch, as they are and weighted."""
+        hop = (size - self.ring) // self.multiple * self.multiple
+        stretch = pad(stretch, (0, math.ceil(used / hop) * hop + size - hop - stretch.shape[-1]))
+        frames = torch.fft.rfft(stretch.unfold(-1, size, hop)) * k_response(self.rate, size, stretch)
+        weighted = torch.fft.irfft(frames, n=size)[..., self.ring : self.ring + hop].flatten(-2)
+        return stretch[..., self.ring : self.ring + used], weighted[..., :used]
+
+
 def k_weighted_blocks(
     x: torch.Tensor, rate: int, multiple: int = 1
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """The sound and its K-weighted self, block by block: pairs of (..., block) tensors.
-
-    x (..., time); every block is a multiple of `multiple` samples long, the last one zero-padded.
-    Overlap-save: each block is filtered together with the ring time before it.
-    """
-    length = x.shape[-1]
-    ring = math.ceil((_RING_S if x.dtype == torch.float64 else _RING_S / 2) * rate)
-    size = 1 << min(math.ceil(math.log2(4 * ring)), math.ceil(math.log2(length + ring + multiple)))
-    hop = (size - ring) // multiple * multiple
-    frames = max(1, _AT_ONCE // (x[..., 0].numel() * size))
-    response = k_response(rate, size, x)
-    for start in range(0, length, frames * hop):
-        count = min(frames, math.ceil((length - start) / hop))
-        first, last = start - ring, start + (count - 1) * hop + size - ring
-        piece = pad(x[..., max(0, first) : last], (max(0, -first), max(0, last - length)))
-        used = min(count * hop, math.ceil((length - start) / multiple) * multiple)
-        weighted = torch.fft.irfft(torch.fft.rfft(piece.unfold(-1, size, hop)) * response, n=size)
-        weighted = weighted[..., ring : ring + hop].flatten(-2)
-        yield piece[..., ring : ring + used], weighted[..., :used]
+    """The sound (..., time) and its K-weighted self, block by block, as `KWeighting` makes them."""
+    walk = KWeighting(rate, multiple)
+    yield from walk.add(x)
+    yield from walk.done()
