@@ -14,8 +14,10 @@ from __future__ import annotations
 import torch
 
 from daiw_master.knobs.clipper import OFF_DB, ROW
+from daiw_master.sounds import BLOCK
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
-from daiw_master.stack.oversample import bend
+from daiw_master.stack.flow import Flow, Nearby
+from daiw_master.stack.oversample import BEND_REACH, bend
 from daiw_master.units import gain_from_db
 
 #: No sample stands further above the threshold than this, whatever the filters ring.
@@ -46,8 +48,22 @@ def process(x: torch.Tensor, rate: int, *, threshold_db: Setting, hardness: Sett
     return torch.minimum(torch.maximum(y, -most), most)
 
 
+def flow(
+    rate: int, channels: int, *, block: int = BLOCK, length: int | None = None, **settings: Setting
+) -> tuple[Flow, ...]:
+    """The clipper in the middle of a song; it hears 64 samples ahead."""
+    if not turned(settings["threshold_db"], OFF_DB):
+        return ()
+    return (
+        Nearby(
+            lambda part, first: process(part, rate, **settings), back=BEND_REACH, ahead=BEND_REACH, size=block
+        ),
+    )
+
+
 CLIPPER = Effect(
     *ROW,
     process=process,
+    flow=flow,
     engaged={"threshold_db": -14, "hardness": 0.5},
 )  # fmt: skip

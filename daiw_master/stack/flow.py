@@ -40,12 +40,17 @@ class Flow:
         return None
 
 
+#: Blocks up to this long are played as they come: what can be made of them is not kept waiting.
+LIVE = 512
+
+
 class Nearby(Flow):
     """A stage that looks no further than `back` and `ahead` samples around each one it makes.
 
     `stage(part, first)` gets a stretch of the sound and the index of its first sample, and returns as
     many samples; what is nearer to an end of the stretch than its reach is thrown away, unless the
     sound itself ends there. Every stretch begins on a whole `step` (the stage's own hop).
+    `size` samples are made at a time; with a `size` of `LIVE` or below, every step as soon as it can be.
     """
 
     def __init__(
@@ -60,7 +65,8 @@ class Nearby(Flow):
         self.stage, self.ahead, self.step = stage, ahead, step
         self.back = -(-back // step) * step
         self.size = max(size // step, 1) * step
-        self.latency = ahead + self.size - 1 if self.size > 1 else ahead
+        self.least = self.size if size > LIVE else step
+        self.latency = ahead + self.least - 1
         self._first = 0  # index of the first sample kept
         self._done = 0  # samples that have come out
         self._kept: list[torch.Tensor] = []
@@ -69,7 +75,7 @@ class Nearby(Flow):
     def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
         self._kept.append(x)
         self._count += x.shape[-1]
-        ready = (self._first + self._count - self.ahead - self._done) // self.size * self.size
+        ready = (self._first + self._count - self.ahead - self._done) // self.least * self.least
         if ready <= 0:
             return x[..., :0]
         return self._made(ready)

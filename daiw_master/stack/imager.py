@@ -8,15 +8,18 @@ plain unit impulse, so at rest nothing is filtered at all and between the bands 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch.nn import functional
 
 from daiw_master.errors import InputError
-from daiw_master.knobs.imager import ROW
+from daiw_master.knobs.imager import PARAMS, ROW
+from daiw_master.sounds import BLOCK
 from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
+from daiw_master.stack.flow import Flow, Nearby
 from daiw_master.stack.hops import averaged, drawn, smoothed
 from daiw_master.targets import WIDTH_EDGES_HZ
 from daiw_master.units import gain_from_db, samples_from_ms
@@ -26,6 +29,9 @@ from daiw_master.units import gain_from_db, samples_from_ms
 CROSSOVERS_HZ = (145.0, WIDTH_EDGES_HZ["mid"][0], WIDTH_EDGES_HZ["high"][0])
 #: Width of each crossover's slope, as a fraction of its frequency, and how deep the stop bands lie.
 TRANSITIONS, STOP_BAND_DB = (0.35, 0.6, 0.6), 60.0
+
+#: The four widths, low to high, and the floor.
+KNOBS = tuple(param.name for param in PARAMS)
 
 HOP_MS = 10.0
 #: Over how many hops correlation is read: 110 ms, shorter than any meter's window.
@@ -47,7 +53,8 @@ def _low_pass(hz: float, transition: float, taps: int, rate: int) -> torch.Tenso
     """
     n = torch.arange(taps, dtype=torch.float64) - taps // 2
     beta = 0.1102 * (STOP_BAND_DB - 8.7)
-    own = _taps_for(hz, transition, rate)  # a higher crossover needs a shorter filter; the rest stays zero
+    # A higher crossover needs a shorter filter; the rest stays zero.
+    own = min(_taps_for(hz, transition, rate), taps)
     window = functional.pad(
         torch.kaiser_window(own, periodic=False, beta=beta, dtype=torch.float64), [(taps - own) // 2] * 2
     )
@@ -61,13 +68,14 @@ def _taps_for(hz: float, transition: float, rate: int) -> int:
     return 2 * math.ceil((STOP_BAND_DB - 8) / (2.285 * slope) / 2) + 1
 
 
-def _side_change(gains: list[torch.Tensor], rate: int) -> torch.Tensor:
+def _side_change(gains: list[torch.Tensor], rate: int, taps: int | None = None) -> torch.Tensor:
     """Taps (batch or 1, 1, taps) of everything the side gains or loses: sum of (gain - 1) * band.
 
     With low-passes L1, L2, L3 the bands are L1, L2 - L1, L3 - L2 and 1 - L3; collected by filter,
-    each low-pass carries the difference between the gains on its two sides.
+    each low-pass carries the difference between the gains on its two sides. Fewer `taps` (odd; live)
+    make the slopes of the lower crossovers wider, by as much as the filter is shorter.
     """
-    taps = _taps_for(CROSSOVERS_HZ[0], TRANSITIONS[0], rate)
+    taps = taps or _taps_for(CROSSOVERS_HZ[0], TRANSITIONS[0], rate)
     unit = torch.zeros(taps, dtype=gains[0].dtype, device=gains[0].device)
     unit[taps // 2] = 1.0
     change = (gains[-1] - 1.0) * unit
@@ -108,47 +116,77 @@ def _protect(mid: torch.Tensor, side: torch.Tensor, floor: torch.Tensor, rate: i
     return side * drawn(gain.to(side.dtype), hop)[..., : side.shape[-1]]
 
 
-def process(
-    x: torch.Tensor,
-    rate: int,
-    *,
-    low_width_db: Setting,
-    low_mid_width_db: Setting,
-    mid_width_db: Setting,
-    high_width_db: Setting,
-    correlation_floor: Setting,
-) -> torch.Tensor:
-    """The sound with its side re-weighted by band; see `IMAGER` for the knobs. Mono stays as it is."""
-    widths_db = (low_width_db, low_mid_width_db, mid_width_db, high_width_db)
-    settings = dict(enumerate((*widths_db, correlation_floor)))
-    if x.shape[1] == 1:
-        return at_rest(x, settings)
-    if x.shape[1] != 2:
-        raise InputError(f"imager: audio has {x.shape[1]} channels; width is defined for 1 or 2")
-    widen = any(turned(width_db, 0.0) for width_db in widths_db)
-    protect = turned(correlation_floor, -1.0)
-    if not (widen or protect):
-        return at_rest(x, settings)
-    change = _side_change([gain_from_db(per_item(width_db, x)) for width_db in widths_db], rate)
-    floor = per_item(correlation_floor, x)
+class Image:
+    """The imager at given settings: from a stretch of stereo to the same stretch re-weighted.
 
-    def imaged(part: torch.Tensor) -> torch.Tensor:
+    Settings by name as in `IMAGER`; a sample depends on `reach` samples to either side. `taps` as in
+    `_side_change`.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        settings: Mapping[str, Setting],
+        like: torch.Tensor,
+        taps: int | None = None,
+    ):
+        self.rate, self.hop = rate, samples_from_ms(HOP_MS, rate)
+        *widths_db, floor = (settings[name] for name in KNOBS)
+        self.floor = per_item(floor, like) if turned(floor, -1.0) else None
+        self.change = None
+        if any(turned(width_db, 0.0) for width_db in widths_db):
+            self.change = _side_change([gain_from_db(per_item(db, like)) for db in widths_db], rate, taps)
+
+    @property
+    def rests(self) -> bool:
+        return self.change is None and self.floor is None
+
+    @property
+    def reach(self) -> int:
+        filtered = 0 if self.change is None else self.change.shape[-1] // 2
+        return filtered + (0 if self.floor is None else HOPS_REACH * self.hop)
+
+    def __call__(self, part: torch.Tensor) -> torch.Tensor:
         left, right = part[:, :1], part[:, 1:]
         side = new = (left - right) / 2
-        if widen:
-            new = side + convolve(side, change, lead=change.shape[-1] // 2)
-        if protect:
-            new = _protect((left + right) / 2, new, floor, rate)
+        if self.change is not None:
+            new = side + convolve(side, self.change, lead=self.change.shape[-1] // 2)
+        if self.floor is not None:
+            new = _protect((left + right) / 2, new, self.floor, self.rate)
         moved = new - side
         return torch.cat([left + moved, right - moved], dim=1)
 
-    hop = samples_from_ms(HOP_MS, rate)
-    return by_neighbourhood(imaged, x, hop, change.shape[-1] // 2 + HOPS_REACH * hop, PART)
+
+def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
+    """The sound with its side re-weighted by band; see `IMAGER` for the knobs. Mono stays as it is."""
+    _check_channels(x.shape[1])
+    image = Image(rate, settings, x)
+    if x.shape[1] == 1 or image.rests:
+        return at_rest(x, settings)
+    return by_neighbourhood(image, x, image.hop, image.reach, PART)
+
+
+def _check_channels(channels: int) -> None:
+    if channels not in (1, 2):
+        raise InputError(f"imager: audio has {channels} channels; width is defined for 1 or 2")
+
+
+def flow(
+    rate: int, channels: int, *, block: int = BLOCK, length: int | None = None, **settings: Setting
+) -> tuple[Flow, ...]:
+    """The imager in the middle of a song; it hears ahead by half its filter, and 230 ms for the floor."""
+    _check_channels(channels)
+    image = Image(rate, settings, torch.zeros(0))
+    if channels == 1 or image.rests:
+        return ()
+    reach = image.reach
+    return (Nearby(lambda part, first: image(part), back=reach, ahead=reach, step=image.hop, size=block),)
 
 
 IMAGER = Effect(
     *ROW,
     process=process,
+    flow=flow,
     probe="noise",
     engaged={"correlation_floor": 0.2},
 )  # fmt: skip

@@ -7,8 +7,9 @@ song and a long one, in any batch, every time.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from daiw_master.knobs.noise import NONE_DB, ROW
 from daiw_master.stack.blocks import join
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
+from daiw_master.stack.flow import Flow, Nearby
 from daiw_master.stack.hops import averaged, drawn, smoothed
 from daiw_master.units import gain_from_db, samples_from_ms
 
@@ -38,6 +40,8 @@ SILENT_POWER = 1e-10
 EDGE_HOPS = 5
 #: Keeps the root's slope finite at silence, and the root itself at zero.
 TINY_POWER = 1e-12
+#: What is added depends on hops this far away: the window, or silence and its edge, and the line.
+HOPS_REACH = WINDOW_HOPS // 2 + 2
 
 
 def _generator(kind: int, block: int, channel: int) -> torch.Generator:
@@ -105,15 +109,15 @@ class _Kind:
         taps = taps * torch.hann_window(size, dtype=torch.float64)
         return (taps / taps.square().sum().sqrt()).float()[None, None]
 
-    def blocks(self, time: int, channels: int, rate: int) -> Iterator[torch.Tensor]:
-        """(1, channels, BLOCK or what is left): the bed at 0 dB RMS, from the song's first sample on."""
+    def blocks(self, channels: int, rate: int) -> Iterator[torch.Tensor]:
+        """(1, channels, BLOCK) each, without end: the bed at 0 dB RMS, from the song's first sample on."""
         taps = self.taps(rate)
         reach = taps.shape[-1] // 2
         before, now = (self.train(block, channels, rate) for block in (-1, 0))
-        for start in range(0, time, BLOCK):
-            after = self.train(start // BLOCK + 1, channels, rate)
+        for block in itertools.count(1):
+            after = self.train(block, channels, rate)
             near = torch.cat([before[:, -reach:], now, after[:, :reach]], dim=-1)
-            yield convolve(near[None], taps, lead=reach)[..., reach : reach + min(BLOCK, time - start)]
+            yield convolve(near[None], taps, lead=reach)[..., reach : reach + BLOCK]
             before, now = now, after
 
 
@@ -136,34 +140,10 @@ def _presence(x: torch.Tensor, hop: int) -> torch.Tensor:
     return level / REFERENCE_RMS * smoothed(sounding, EDGE_HOPS)
 
 
-def process(x: torch.Tensor, rate: int, *, follow: Setting, **levels_db: Setting) -> torch.Tensor:
-    """The sound on its bed; see `NOISE` for the knobs."""
-    settings = {"follow": follow, **levels_db}
-    heard = {name: kind for name, kind in KINDS.items() if turned(levels_db[name], NONE_DB)}
-    if not heard:
-        return at_rest(x, settings)
-    gains = []
-    for name in heard:
-        level_db = per_item(levels_db[name], x)
-        gains.append(gain_from_db(level_db) * ((level_db - NONE_DB) / FADE_DB).clamp(0.0, 1.0))
-    hop, time = samples_from_ms(HOP_MS, rate), x.shape[-1]
-    follows = turned(follow, 0.0)
-    if follows:
-        follow = per_item(follow, x)
-        presence = 1.0 - follow + follow * _presence(x, hop)
-    batch = max(batch_of(settings), len(x))
-
-    def blocks() -> Iterator[torch.Tensor]:
-        beds = (kind.blocks(time, x.shape[1], rate) for kind in heard.values())
-        for number, parts in enumerate(zip(*beds, strict=True)):
-            bed = sum(gain * part.to(x) for gain, part in zip(gains, parts, strict=True))
-            start = number * BLOCK
-            here = x[..., start : start + BLOCK]
-            if follows:
-                bed = bed * _between(presence, hop, start, here.shape[-1])
-            yield (here + bed).expand(batch, -1, -1)
-
-    return join(blocks(), time)
+def _share(x: torch.Tensor, follow: Setting, hop: int) -> torch.Tensor:
+    """How much of the bed there is, hop by hop (batch, 1, hops)."""
+    follow = per_item(follow, x)
+    return 1.0 - follow + follow * _presence(x, hop)
 
 
 def _between(values: torch.Tensor, hop: int, start: int, count: int) -> torch.Tensor:
@@ -173,8 +153,109 @@ def _between(values: torch.Tensor, hop: int, start: int, count: int) -> torch.Te
     return drawn(near, hop)[..., start - first * hop : start - first * hop + count]
 
 
+class _Bed:
+    """The bed that lies under a song, taken from its beginning on; what is left of a block is kept."""
+
+    def __init__(self, rate: int, channels: int, levels_db: Mapping[str, Setting], like: torch.Tensor):
+        heard = {name: kind for name, kind in KINDS.items() if turned(levels_db[name], NONE_DB)}
+        self.gains = []
+        for name in heard:
+            level_db = per_item(levels_db[name], like)
+            self.gains.append(gain_from_db(level_db) * ((level_db - NONE_DB) / FADE_DB).clamp(0.0, 1.0))
+        self._streams = [kind.blocks(channels, rate) for kind in heard.values()]
+        self._left = like.new_zeros(1, channels, 0)
+
+    @property
+    def rests(self) -> bool:
+        return not self.gains
+
+    def next(self, count: int) -> torch.Tensor:
+        """(batch or 1, channels, count): the next samples of it."""
+        parts = [self._left[..., :0]]
+        while count > 0:
+            if not self._left.shape[-1]:
+                made = (next(stream).to(self._left) for stream in self._streams)
+                self._left = sum(gain * part for gain, part in zip(self.gains, made, strict=True))
+            parts.append(self._left[..., :count])
+            self._left = self._left[..., parts[-1].shape[-1] :]
+            count -= parts[-1].shape[-1]
+        return torch.cat(parts[1:], dim=-1) if len(parts) > 2 else parts[-1]
+
+
+class _Lying(Flow):
+    """A song laid on its bed block by block; `present`, where the bed follows it, says how much."""
+
+    def __init__(self, bed: _Bed, present: Nearby | None):
+        self.bed, self._present = bed, present
+        self.latency = present.latency if present else 0
+        self._kept: torch.Tensor | None = None
+
+    def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
+        if self._present is None:
+            return x + self.bed.next(x.shape[-1])
+        self._kept = x if self._kept is None else torch.cat([self._kept, x], dim=-1)
+        return self._laid(self._present.push(x))
+
+    def finish(self) -> torch.Tensor | None:
+        rest = self._present.finish() if self._present else None
+        return None if rest is None else self._laid(rest)
+
+    def _laid(self, presence: torch.Tensor) -> torch.Tensor:
+        count = presence.shape[-1]
+        here, self._kept = self._kept[..., :count], self._kept[..., count:].clone()
+        return here + presence[:, :1] * self.bed.next(count)
+
+
+def process(x: torch.Tensor, rate: int, *, follow: Setting, **levels_db: Setting) -> torch.Tensor:
+    """The sound on its bed; see `NOISE` for the knobs."""
+    settings = {"follow": follow, **levels_db}
+    bed = _Bed(rate, x.shape[1], levels_db, x)
+    if bed.rests:
+        return at_rest(x, settings)
+    hop, time = samples_from_ms(HOP_MS, rate), x.shape[-1]
+    follows = turned(follow, 0.0)
+    if follows:
+        presence = _share(x, follow, hop)
+    batch = max(batch_of(settings), len(x))
+
+    def blocks() -> Iterator[torch.Tensor]:
+        for start in range(0, time, BLOCK):
+            here = x[..., start : start + BLOCK]
+            below = bed.next(here.shape[-1])
+            if follows:
+                below = below * _between(presence, hop, start, here.shape[-1])
+            yield (here + below).expand(batch, -1, -1)
+
+    return join(blocks(), time)
+
+
+def flow(
+    rate: int,
+    channels: int,
+    *,
+    block: int = BLOCK,
+    length: int | None = None,
+    follow: Setting,
+    **levels_db: Setting,
+) -> tuple[Flow, ...]:
+    """The bed in the middle of a song: nothing is delayed, except by 230 ms where it follows the music."""
+    bed = _Bed(rate, channels, levels_db, torch.zeros(0))
+    if bed.rests:
+        return ()
+    hop = samples_from_ms(HOP_MS, rate)
+
+    def present(part: torch.Tensor, first: int) -> torch.Tensor:
+        return drawn(_share(part, follow, hop), hop)[..., : part.shape[-1]]
+
+    if not turned(follow, 0.0):
+        return (_Lying(bed, None),)
+    reach = HOPS_REACH * hop
+    return (_Lying(bed, Nearby(present, back=reach, ahead=reach, step=hop, size=block)),)
+
+
 NOISE = Effect(
     *ROW,
     process=process,
+    flow=flow,
     engaged={"hiss_db": -40, "room_db": -35, "crackle_db": -35, "follow": 1},
 )  # fmt: skip

@@ -21,6 +21,8 @@ REACH = UP_REACH + DOWN_REACH
 STOP_BAND_DB = 80.0
 #: For curves without end to their harmonics: of 8 kHz, what folds back from here is the 41st or later.
 BEND_FACTOR = 8
+#: How far a bent sample hears to either side.
+BEND_REACH = 2 * SHARP_REACH
 #: Samples bent at a time, at the low rate: a block stays in cache at the high one.
 BEND_BLOCK = 2**12
 
@@ -37,9 +39,8 @@ def bend(x: torch.Tensor, curve: Callable[[torch.Tensor], torch.Tensor]) -> torc
         return part + down(curve(u) - u, BEND_FACTOR, SHARP_REACH)
 
     # Between its samples a sound begins before the first one and ends after the last.
-    reach = 2 * SHARP_REACH
-    padded = functional.pad(x, (reach, reach))
-    return by_neighbourhood(bent, padded, FRAME, reach, BEND_BLOCK)[..., reach:-reach]
+    padded = functional.pad(x, (BEND_REACH, BEND_REACH))
+    return by_neighbourhood(bent, padded, FRAME, BEND_REACH, BEND_BLOCK)[..., BEND_REACH:-BEND_REACH]
 
 
 def up(x: torch.Tensor, factor: int = FACTOR, reach: int = UP_REACH) -> torch.Tensor:

@@ -14,10 +14,12 @@ import math
 import torch
 
 from daiw_master.knobs.tape import OPEN_HZ, ROW, WHOLE_HZ
+from daiw_master.sounds import BLOCK
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
 from daiw_master.stack.eq import EQ, impulse_response
-from daiw_master.stack.oversample import bend
+from daiw_master.stack.flow import Flow, Nearby
+from daiw_master.stack.oversample import BEND_REACH, bend
 from daiw_master.units import gain_from_db
 
 #: sin(pi x)/(pi x) is -3.01 dB here: the gap as a share of the wavelength at `bandwidth_hz`.
@@ -31,6 +33,8 @@ BUMP_HZ, BUMP_Q = 80.0, 0.9
 FULL = 10 ** (-3 / 20)
 #: The level (-20 dBFS) at which `drive_db` leaves the loudness alone.
 LINE_UP_RMS = 0.1
+#: What a knob is read for where no sound is there yet.
+NO_SOUND = torch.zeros(0)
 #: At least this much bend: below it the curve is straight in float32.
 STRAIGHT = 1e-3
 
@@ -64,6 +68,16 @@ def _loss_taps(bandwidth_hz: torch.Tensor, rate: int) -> torch.Tensor:
     return torch.fft.irfft(gap_loss(bandwidth_hz, hz), size).roll(size // 2, dims=-1) * window
 
 
+def _bent(x: torch.Tensor, drive_db: Setting) -> torch.Tensor:
+    g, make_up = saturation(per_item(drive_db, x))
+    return bend(x, lambda u: make_up / g * torch.tanh(g * u))
+
+
+def _bump_taps(bump_db: Setting, rate: int, x: torch.Tensor) -> torch.Tensor:
+    bell = {"peak_1_gain_db": bump_db, "peak_1_hz": BUMP_HZ, "peak_1_q": BUMP_Q}
+    return impulse_response({**EQ.space.defaults(), **bell}, rate, x.device).to(x.dtype).unsqueeze(1)
+
+
 def process(
     x: torch.Tensor, rate: int, *, drive_db: Setting, bandwidth_hz: Setting, bump_db: Setting
 ) -> torch.Tensor:
@@ -71,21 +85,49 @@ def process(
     settings = {"drive_db": drive_db, "bandwidth_hz": bandwidth_hz, "bump_db": bump_db}
     y = x
     if turned(drive_db, 0.0):
-        g, make_up = saturation(per_item(drive_db, x))
-        y = bend(x, lambda u: make_up / g * torch.tanh(g * u))
+        y = _bent(x, drive_db)
     if turned(bandwidth_hz, OPEN_HZ):
         loss = _loss_taps(per_item(bandwidth_hz, x).double(), rate).to(x.dtype)
         y = convolve(y, loss, lead=loss.shape[-1] // 2)
     if turned(bump_db, 0.0):
-        bell = {"peak_1_gain_db": bump_db, "peak_1_hz": BUMP_HZ, "peak_1_q": BUMP_Q}
-        bump = impulse_response({**EQ.space.defaults(), **bell}, rate, x.device)
-        y = convolve(y, bump.to(x.dtype).unsqueeze(1))
+        y = convolve(y, _bump_taps(bump_db, rate, x))
     # Nothing turned, or a batch that turns only knobs at rest: it is still that many sounds.
     return at_rest(y, settings) if y is x or len(y) < batch_of(settings) else y
+
+
+def flow(
+    rate: int,
+    channels: int,
+    *,
+    block: int = BLOCK,
+    length: int | None = None,
+    drive_db: Setting,
+    bandwidth_hz: Setting,
+    bump_db: Setting,
+) -> tuple[Flow, ...]:
+    """The tape in the middle of a song: each of its three steps, where it is turned."""
+    line: list[Flow] = []
+    if turned(drive_db, 0.0):
+        reach = BEND_REACH
+        line.append(Nearby(lambda part, first: _bent(part, drive_db), back=reach, ahead=reach, size=block))
+    if turned(bandwidth_hz, OPEN_HZ):
+        loss = _loss_taps(per_item(bandwidth_hz, NO_SOUND).double(), rate)
+        line.append(_filter(loss, loss.shape[-1] // 2, block))
+    if turned(bump_db, 0.0):
+        line.append(_filter(_bump_taps(bump_db, rate, NO_SOUND), 0, block))
+    return tuple(line)
+
+
+def _filter(taps: torch.Tensor, lead: int, block: int) -> Flow:
+    def filtered(part: torch.Tensor, first: int) -> torch.Tensor:
+        return convolve(part, taps.to(part), lead)
+
+    return Nearby(filtered, back=taps.shape[-1] - 1 - lead, ahead=lead, size=block)
 
 
 TAPE = Effect(
     *ROW,
     process=process,
+    flow=flow,
     engaged={"drive_db": 9, "bandwidth_hz": 8000, "bump_db": 2},
 )  # fmt: skip

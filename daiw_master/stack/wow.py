@@ -17,7 +17,8 @@ from torch.nn import functional
 
 from daiw_master.knobs.wow import ROW
 from daiw_master.stack.blocks import join
-from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
+from daiw_master.stack.effect import Effect, Setting, batch_of, turned
+from daiw_master.stack.flow import Flow, Nearby
 from daiw_master.stack.oversample import STOP_BAND_DB
 
 #: The second sine of each pair: its share of the deviation, and its rate against the first (golden section).
@@ -81,6 +82,48 @@ def _read(x: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
     return y
 
 
+class _Sway:
+    """An uneven tape at given settings: `sway(part, first, start, stop)` plays a stretch of the song."""
+
+    def __init__(
+        self,
+        rate: int,
+        wow_cents: Setting,
+        wow_hz: Setting,
+        flutter_cents: Setting,
+        flutter_hz: Setting,
+        device: torch.device | None = None,
+    ):
+        self.rate = rate
+        self.batch = batch_of(dict(enumerate((wow_cents, wow_hz, flutter_cents, flutter_hz))))
+        self.rests = not (turned(wow_cents, 0.0) or turned(flutter_cents, 0.0))
+        self.pairs = [
+            [torch.as_tensor(value, dtype=torch.float64, device=device).reshape(-1, 1) for value in pair]
+            for pair in ((wow_cents, wow_hz), (flutter_cents, flutter_hz))
+        ]
+
+    def reach(self) -> int:
+        """Samples around a moment that may be heard at it, to either side."""
+        ways = SECOND_SHARE / SECOND_RATE + 1 - SECOND_SHARE
+        most = sum(ways * (2 ** (cents / 1200) - 1) / (2 * math.pi * hz) for cents, hz in self.pairs)
+        return math.ceil(self.rate * float(most.max())) + HALF
+
+    def __call__(self, part: torch.Tensor, first: int, start: int, stop: int) -> torch.Tensor:
+        """Samples `start` to `stop` of a song of which `part` begins at `first`; around it is silence."""
+        batch = max(self.batch, len(part))
+
+        def blocks() -> Iterator[torch.Tensor]:
+            for begin in range(start, stop, BLOCK):
+                end = min(begin + BLOCK, stop)
+                n = torch.arange(begin, end, dtype=torch.float64, device=part.device)[None]
+                ahead = sum(sway(n / self.rate, cents, hz) for cents, hz in self.pairs)
+                where = n - first + self.rate * ahead
+                where = where.expand(batch if len(part) > 1 else len(where), -1)
+                yield _read(part, where).expand(batch, -1, -1)
+
+        return join(blocks(), stop - start)
+
+
 def process(
     x: torch.Tensor,
     rate: int,
@@ -91,31 +134,33 @@ def process(
     flutter_hz: Setting,
 ) -> torch.Tensor:
     """The sound off an uneven tape; see `WOW` for the knobs. As long as it came, both channels alike."""
-    settings = {
-        "wow_cents": wow_cents,
-        "wow_hz": wow_hz,
-        "flutter_cents": flutter_cents,
-        "flutter_hz": flutter_hz,
-    }
-    if not (turned(wow_cents, 0.0) or turned(flutter_cents, 0.0)):
-        return at_rest(x, settings)
-    pairs = [
-        [torch.as_tensor(value, dtype=torch.float64, device=x.device).reshape(-1, 1) for value in pair]
-        for pair in ((wow_cents, wow_hz), (flutter_cents, flutter_hz))
-    ]
-    batch, time = max(batch_of(settings), len(x)), x.shape[-1]
+    tape = _Sway(rate, wow_cents, wow_hz, flutter_cents, flutter_hz, x.device)
+    if tape.rests:
+        return x.expand(max(tape.batch, len(x)), -1, -1).clone()
+    return tape(x, 0, 0, x.shape[-1])
 
-    def blocks() -> Iterator[torch.Tensor]:
-        for start in range(0, time, BLOCK):
-            n = torch.arange(start, min(start + BLOCK, time), dtype=torch.float64, device=x.device)[None]
-            where = n + rate * sum(sway(n / rate, cents, hz) for cents, hz in pairs)
-            yield _read(x, where.expand(batch if len(x) > 1 else len(where), -1)).expand(batch, -1, -1)
 
-    return join(blocks(), time)
+def flow(
+    rate: int, channels: int, *, block: int = BLOCK, length: int | None = None, **settings: Setting
+) -> tuple[Flow, ...]:
+    """The tape in the middle of a song; it hears ahead as far as the sway reads (9 ms at 5 cents, 0.2 Hz)."""
+    tape = _Sway(rate, **settings)
+    if tape.rests:
+        return ()
+    reach = tape.reach()
+    return (
+        Nearby(
+            lambda part, first: tape(part, first, first, first + part.shape[-1]),
+            back=reach,
+            ahead=reach,
+            size=block,
+        ),
+    )
 
 
 WOW = Effect(
     *ROW,
     process=process,
+    flow=flow,
     engaged={"wow_cents": 15, "flutter_cents": 5},
 )  # fmt: skip
