@@ -1,10 +1,8 @@
 """Limiter: the ceiling. It sees a peak coming, leans back smoothly, and lets go again slowly.
 
-Per sample, in dB: how far the peak exceeds the ceiling; the largest of that within the look-ahead
-(sliding maximum); release; a moving average over the look-ahead, twice. Every value the average runs
-over already knew the peak, so the average is never less than the peak needs: the samples cannot pass
-the ceiling. What 4x detection does not see, and what the moving gain adds between samples, is
-measured at 16x at the end and taken off the whole file.
+How far each peak exceeds the ceiling becomes a smooth reduction in dB that is never less than the peak
+needs (`lean`): the samples cannot pass the ceiling. What 4x detection does not see, and what the
+moving gain adds between samples, is measured at 16x at the end and taken off the whole file.
 """
 
 from __future__ import annotations
@@ -16,28 +14,150 @@ import torch
 from torch.nn import functional
 
 from daiw_master.knobs.limiter import ROW
-from daiw_master.meters.true_peak import true_peak
+from daiw_master.meters.true_peak import TruePeakWalk, true_peak
 from daiw_master.stack.blocks import join
-from daiw_master.stack.effect import Effect, Setting, per_item
-from daiw_master.stack.peaks import BLOCK, peak_envelope_db
+from daiw_master.stack.effect import Effect, Setting, batch_of, per_item
+from daiw_master.stack.flow import Flow, through
+from daiw_master.stack.lean import Lean, reduction_blocks
+from daiw_master.stack.peaks import BLOCK, REACH, over_ceiling_db, peak_envelope_db
 from daiw_master.units import gain_from_db
 
 #: Two good 16x filters disagree by a few thousandths of a dB near the band edge, and float32 rounds:
 #: the trim aims this far under the ceiling, so that the ceiling holds on anybody's meter.
 MARGIN_DB = 0.005
-#: A reduction below this (dB) is over: what is left of a release is worth no more work.
-LET_GO_DB = 1e-9
-#: exp(2 * 300) is still a float64 (the gradient divides twice): the longest block in release times.
-_LONGEST_RELEASES = 300
+_NEPER_PER_DB = math.log(10) / 20
 
 
 def _process(
     x: torch.Tensor, rate: int, ceiling_dbtp: Setting, release_ms: Setting, lookahead_ms: Setting
 ) -> torch.Tensor:
     """x held under the ceiling; channels share one gain, so the image stays where it is."""
-    peaks_db = peak_envelope_db(x)
-    reductions = reduction_blocks(peaks_db, rate, ceiling_dbtp, release_ms, lookahead_ms)
-    return trim_to_true_peak(apply_reduction(x, reductions), rate, ceiling_dbtp)
+    if torch.is_grad_enabled():
+        reductions = reduction_blocks(peak_envelope_db(x), rate, ceiling_dbtp, release_ms, lookahead_ms)
+        limited = apply_reduction(x, reductions)
+    else:
+        line = [LimiterFlow(rate, ceiling_dbtp, release_ms, lookahead_ms, device=x.device)]
+        limited = join(through(line, x.split(BLOCK, dim=-1)), x.shape[-1])
+    return trim_to_true_peak(limited, rate, ceiling_dbtp)
+
+
+def _flow(
+    rate: int, channels: int, block: int = BLOCK, length: int | None = None, **settings: Setting
+) -> tuple[Flow, ...]:
+    """The limiter proper, and the closing trim, which hears its whole output first."""
+    return LimiterFlow(rate, **settings, block=block), TrimFlow(settings["ceiling_dbtp"])
+
+
+class LimiterFlow(Flow):
+    """The limiter without its closing trim, on a sound that comes in blocks (batch, channels, n).
+
+    The samples are held under the ceiling for certain; between them 4x detection leaves up to half a
+    dB near the band edge. `gain_db` stands before it. It keeps its latency, look-ahead + 14 samples
+    (of the longest, where settings are (batch,)), and nothing that grows. `ceiling_dbtp` may be set
+    anew while it runs: the gain goes there smoothly. Not differentiable.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        ceiling_dbtp: Setting,
+        release_ms: Setting,
+        lookahead_ms: Setting,
+        *,
+        gain_db: float = 0.0,
+        block: int = BLOCK,
+        device: torch.device | None = None,
+    ):
+        self._lean = Lean(rate, release_ms, lookahead_ms, block, device)
+        self.latency = self._lean.reach + REACH
+        self.ceiling_dbtp, self.gain_db = ceiling_dbtp, gain_db
+        #: By how much the block that came out last was turned down, (batch, n) dB in float64.
+        self.reduction_db: torch.Tensor | None = None
+        # Sound from REACH samples before the next one to come out; how far it is over the ceiling
+        # from that one on, as far as its peaks are known.
+        self._sound: torch.Tensor | None = None
+        self._over: torch.Tensor | None = None
+
+    @torch.no_grad()
+    def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
+        parts = x.split(self._lean.block, dim=-1) if x.shape[-1] else [x]
+        return self._joined([made for part in parts for made in self._pushed(part)])
+
+    @torch.no_grad()
+    def finish(self) -> torch.Tensor | None:
+        if self._sound is None or self._sound.shape[-1] == REACH:
+            return None
+        # Behind the end it is silent; what rings between the samples there is the trim's affair.
+        last = self._pushed(self._sound.new_zeros(*self._sound.shape[:-1], REACH))
+        self._over = functional.pad(self._over, (0, self._lean.reach))
+        return self._joined(last + self._made(self._over.shape[-1] - self._lean.reach))
+
+    def _pushed(self, x: torch.Tensor) -> list[_Made]:
+        if self._sound is None:
+            self._sound = functional.pad(x[..., :0], (REACH, 0))
+            self._over = x.new_zeros(max(len(x), batch_of({"ceiling": self.ceiling_dbtp})), 0)
+        self._sound = torch.cat([self._sound, x], dim=-1)
+        unread = self._sound[..., self._over.shape[-1] :]
+        if unread.shape[-1] > 2 * REACH:
+            under_db = torch.as_tensor(self.ceiling_dbtp, device=x.device).reshape(-1, 1) - self.gain_db
+            self._over = torch.cat([self._over, over_ceiling_db(unread, under_db)], dim=-1)
+        return self._made(self._over.shape[-1] - self._lean.reach)
+
+    def _made(self, ready: int) -> list[_Made]:
+        """The next `ready` samples, turned down, and by how much."""
+        made = []
+        for start in range(0, ready, self._lean.block):
+            stop = min(start + self._lean.block, ready)
+            reduction_db = self._lean(self._over[..., start : stop + self._lean.reach])
+            part = self._sound[..., REACH + start : REACH + stop]
+            if self._lean.rests:
+                part = (part * gain_from_db(self.gain_db)).expand(len(reduction_db), -1, -1)
+            else:
+                gain = (self.gain_db - reduction_db).to(part.dtype).mul_(_NEPER_PER_DB).exp_()
+                part = part * gain.unsqueeze(1)
+            made.append((part, reduction_db))
+        if ready > 0:
+            self._sound, self._over = self._sound[..., ready:].clone(), self._over[..., ready:].clone()
+        return made
+
+    def _joined(self, made: list[_Made]) -> torch.Tensor:
+        if not made:
+            batch = max(len(self._over), self._lean.batch)
+            made = [(self._sound[..., :0].expand(batch, -1, -1), self._over.new_zeros(batch, 0).double())]
+        sounds, reductions = zip(*made, strict=True)
+        self.reduction_db = torch.cat(reductions, dim=-1) if len(made) > 1 else reductions[0]
+        return torch.cat(sounds, dim=-1) if len(made) > 1 else sounds[0]
+
+
+#: A stretch of sound turned down (batch, channels, n) and by how much (batch, n).
+_Made = tuple[torch.Tensor, torch.Tensor]
+
+
+class TrimFlow(Flow):
+    """One gain for the whole sound (batch, channels, n), only ever down, that puts it under the ceiling.
+
+    It hears all of it first, at 16x.
+    """
+
+    hears_first = True
+
+    def __init__(self, ceiling_dbtp: Setting):
+        self.ceiling_dbtp = ceiling_dbtp
+        self._peaks: list[TruePeakWalk] = []
+        self._gain: torch.Tensor | None = None
+
+    def hear(self, x: torch.Tensor) -> None:
+        self._peaks = self._peaks or [TruePeakWalk() for _ in x]
+        for walk, item in zip(self._peaks, x, strict=True):
+            walk.add(item)
+
+    @torch.no_grad()
+    def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
+        if self._gain is None:
+            peaks_dbtp = torch.stack([walk.done() for walk in self._peaks]).to(x.device)
+            ceiling_dbtp = torch.as_tensor(self.ceiling_dbtp, dtype=torch.float64, device=x.device)
+            self._gain = gain_from_db(trim_for(peaks_dbtp, ceiling_dbtp.reshape(-1))).reshape(-1, 1, 1)
+        return x * self._gain.to(x.dtype) if bool((self._gain < 1).any()) else x
 
 
 def limiter_gain_db(
@@ -87,110 +207,10 @@ def apply_reduction(
     return join(turned_down(), x.shape[-1])
 
 
-def reduction_blocks(
-    peaks_db: torch.Tensor, rate: float, ceiling_dbtp: Setting, release_ms: Setting, lookahead_ms: Setting
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """By how much to turn down, block by block: yields (start, reduction (batch, n) float64 in dB).
-
-    peaks_db (batch or 1, time); settings float or (batch,). Differentiable to all of them.
-    """
-    ceiling, release, lookahead = (
-        torch.as_tensor(value, dtype=torch.float64, device=peaks_db.device).reshape(-1, 1)
-        for value in (ceiling_dbtp, release_ms, lookahead_ms)
-    )
-    window = (lookahead * rate / 1000).clamp_min(2.0)
-    keep = torch.exp(-1000 / (release * rate))
-    block = min(BLOCK, max(1, int(_LONGEST_RELEASES / -math.log(float(keep.detach().min())))))
-    if len(window) == 1:
-        return _reductions(peaks_db, ceiling, keep, window, block)
-    # Windows of different lengths cannot share a sliding maximum: one item at a time, side by side.
-    each = [
-        _reductions(
-            peaks_db[i % len(peaks_db)][None],
-            ceiling[i % len(ceiling)],
-            keep[i % len(keep)],
-            window[i],
-            block,
-        )
-        for i in range(len(window))
-    ]
-    return ((parts[0][0], torch.cat([part for _, part in parts])) for parts in zip(*each, strict=True))
-
-
-def _reductions(
-    peaks_db: torch.Tensor, ceiling_db: torch.Tensor, keep: torch.Tensor, window: torch.Tensor, block: int
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """`reduction_blocks` for one window length, in samples and fractions of them."""
-    half = window.reshape(()) / 2
-    whole = int(window.detach())
-    reach = whole + 2  # two averages over half the window span at most window + 1 samples
-    memory = 2 * (int(half.detach()) + 1)
-    time = peaks_db.shape[-1]
-    steps = torch.arange(1, min(block, time) + reach + 1, dtype=keep.dtype, device=keep.device)
-    fade = keep**steps
-    held = None  # the last released values: the release goes on from them, and the averages look back
-    for start in range(0, time, block):
-        stop = min(start + block, time)
-        # The gain moves before the first sample does, and so it does after a rest.
-        first = start if held is not None else start - reach
-        over = functional.relu(peaks_db[..., max(0, first) : stop + reach] - ceiling_db.to(peaks_db.dtype))
-        if not torch.is_grad_enabled() and not bool((over > 0).any()) and _let_go(held):
-            held = None
-            yield start, keep.new_zeros(max(len(over), len(keep)), stop - start)
-            continue
-        over = functional.pad(over, (max(0, -first), max(0, stop + reach - time)))
-        # Windows of `reach` and `reach + 1`, blended: the look-ahead turns without steps.
-        shorter = _sliding_max(over, reach)
-        longer = torch.maximum(shorter[..., :-1], shorter[..., 1:])
-        blend = (window - whole).to(over.dtype)
-        ahead = (shorter[..., :-1] + blend * (longer - shorter[..., :-1])).double()
-        released = _release(ahead, fade, None if held is None else held[..., -1:])
-        before = released.new_zeros(len(released), memory) if held is None else held
-        joined = torch.cat([before, released], dim=-1)
-        held = joined[..., -memory:]
-        smooth = _moving_average(_moving_average(joined, half), half)
-        yield start, smooth[..., start - stop :].clamp_min(0.0)
-
-
-def _sliding_max(x: torch.Tensor, window: int) -> torch.Tensor:
-    """Maximum of x[n .. n + window - 1], as many as fit, by doubling: log2(window) passes."""
-    span = 1
-    while span < window:
-        step = min(span, window - span)
-        x = torch.maximum(x[..., :-step], x[..., step:])
-        span += step
-    return x
-
-
-def _let_go(held: torch.Tensor | None) -> bool:
-    return held is None or bool((held < LET_GO_DB).all())
-
-
-def _release(x: torch.Tensor, fade: torch.Tensor, before: torch.Tensor | None) -> torch.Tensor:
-    """y[n] = max(x[n], keep * y[n - 1]): up at once, down exponentially, as one cumulative maximum.
-
-    With `fade` = keep, keep^2 ...: y[n] keep^-n = max(x[n] keep^-n, y[n - 1] keep^-(n - 1)); float64
-    holds keep^-n for one block.
-    """
-    fade = fade[..., : x.shape[-1]]
-    grown = torch.cummax(x / fade, dim=-1).values
-    if before is not None:
-        grown = torch.maximum(grown, before)
-    return grown * fade
-
-
-def _moving_average(x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """Mean of the last `length` samples, fractions included; the first floor(length) drop out."""
-    whole = int(length.detach())
-    total = functional.pad(x.cumsum(-1), (1, 0))
-    share = length - whole
-    oldest = x[..., : x.shape[-1] - whole]
-    return (total[..., whole + 1 :] - total[..., 1:-whole] + share * oldest) / length
-
-
 LIMITER = Effect(
     *ROW,
     process=_process,
     identity_at_default=False,
     engaged={"ceiling_dbtp": -9.0},
+    flow=_flow,
 )

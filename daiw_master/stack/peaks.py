@@ -13,20 +13,22 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from daiw_master.meters.true_peak import between_samples
+from daiw_master.meters.true_peak import bend_share, between_samples
 from daiw_master.stack.blocks import join
-from daiw_master.units import db_from_gain
+from daiw_master.units import db_from_gain, gain_from_db
 
-#: Samples of interpolation kernel on either side of the point read.
-_HALF = 12
-_STEPS = 4
+#: Samples on either side that have a say in the peak around one.
+REACH = 12
 BLOCK = 1 << 16
+_STEPS = 4
+_BETA = 6.0  # 63 dB
+_FRAME = 64  # samples that are read, or passed by, together
 
 
 @lru_cache(maxsize=1)
 def _between() -> np.ndarray:
-    """Kernels (3, 1, 2 * _HALF) reading the sound 1/4, 2/4 and 3/4 of a sample after sample _HALF - 1."""
-    kernels = between_samples(_STEPS, _HALF, beta=6.0)  # 63 dB
+    """Kernels (3, 1, 2 * REACH) reading the sound 1/4, 2/4 and 3/4 of a sample after sample REACH - 1."""
+    kernels = between_samples(_STEPS, REACH, _BETA)
     return np.ascontiguousarray(kernels[:, 1:].T[:, None])
 
 
@@ -36,18 +38,46 @@ def peak_envelope_db(x: torch.Tensor) -> torch.Tensor:
     Never below the sample itself; a point between two samples counts for both. Differentiable (the
     gradient goes to the highest point). Works in blocks.
     """
-    return join(_blocks_db(x), x.shape[-1])
+
+    def blocks_db() -> Iterator[torch.Tensor]:
+        time = x.shape[-1]
+        for start in range(0, time, BLOCK):
+            first, last = start - REACH, min(start + BLOCK, time) + REACH
+            part = x[..., max(0, first) : last]
+            yield db_from_gain(_envelope(functional.pad(part, (max(0, -first), max(0, last - time)))))
+
+    return join(blocks_db(), x.shape[-1])
 
 
-def _blocks_db(x: torch.Tensor) -> Iterator[torch.Tensor]:
-    time = x.shape[-1]
-    kernels = torch.from_numpy(_between()).to(x)
-    for start in range(0, time, BLOCK):
-        # One sample more in front: the point before the first sample counts for it too.
-        first, last = start - _HALF, min(start + BLOCK, time) + _HALF
-        part = x[..., max(0, first) : last]
-        part = functional.pad(part, (max(0, -first), max(0, last - time)))
-        points = functional.conv1d(part.flatten(0, 1).unsqueeze(1), kernels).abs().amax(1)
-        points = points.unflatten(0, x.shape[:2]).amax(1)
-        own = part[..., _HALF:-_HALF].abs().amax(1)
-        yield db_from_gain(torch.maximum(own, torch.maximum(points[..., :-1], points[..., 1:])))
+def over_ceiling_db(part: torch.Tensor, ceiling_db: torch.Tensor) -> torch.Tensor:
+    """By how much the peak around each sample exceeds a ceiling, 0 where it does not: (batch, n) dB.
+
+    part (batch, channels, REACH + n + REACH); ceiling_db (batch or 1, 1). Not differentiable: frames
+    that stay under the ceiling by a bound on what lies between samples are passed by.
+    """
+    n = part.shape[-1] - 2 * REACH
+    missing = -n % _FRAME
+    if missing:
+        part = functional.pad(part, (0, missing))
+    largest = part[..., REACH - 1 :].abs().unfold(-1, _FRAME + 2, _FRAME).amax(-1)
+    bends = torch.add(part[..., 2:], part[..., :-2]).sub_(part[..., 1:-1], alpha=2).abs_()
+    bend = bends.unfold(-1, _FRAME + 2 * REACH - 2, _FRAME).amax(-1)
+    share, slack = bend_share(REACH, _STEPS, _BETA)
+    most = (largest * (1 + slack) + bend * share).amax(1)
+    worth = most > gain_from_db(ceiling_db.to(part.dtype))
+    over = part.new_zeros(*worth.shape, _FRAME)
+    items, frames = torch.nonzero(worth, as_tuple=True)
+    if len(items):
+        windows = part.unfold(-1, _FRAME + 2 * REACH, _FRAME)[items % len(part), :, frames]
+        ceilings = ceiling_db.to(part.dtype).expand(len(worth), 1)[items]
+        over[items, frames] = functional.relu(db_from_gain(_envelope(windows)) - ceilings)
+    return over.flatten(-2)[..., :n]
+
+
+def _envelope(part: torch.Tensor) -> torch.Tensor:
+    """(batch, channels, REACH + n + REACH) -> (batch, n): largest of a sample and the points next to it."""
+    kernels = torch.from_numpy(_between()).to(part)
+    points = functional.conv1d(part.flatten(0, 1).unsqueeze(1), kernels).abs().amax(1)
+    points = points.unflatten(0, part.shape[:2]).amax(1)
+    own = part[..., REACH:-REACH].abs().amax(1)
+    return torch.maximum(own, torch.maximum(points[..., :-1], points[..., 1:]))
