@@ -84,8 +84,9 @@ class PretendedGPU(TorchFunctionMode):
         owner, out = args[0], function(*args, **kwargs)
         if isinstance(out, torch.device):
             return self.place(owner)
-        if getattr(function, "__self__", None) is torch.Tensor.is_cuda:
-            return self.place(owner) == GPU
+        for asked, there in ((torch.Tensor.is_cuda, GPU), (torch.Tensor.is_cpu, CPU)):
+            if getattr(function, "__self__", None) is asked:
+                return self.place(owner) == there
         return self._put(out, self.place(owner))
 
     def _moved(self, name, function, args, kwargs, wanted):
