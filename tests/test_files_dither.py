@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from daiw_master.files.dither import quantise
+from daiw_master.sounds import Held
 from tests.signals import noise, sine
 
 RATE = 48000
 
 
 def steps_of(samples: torch.Tensor, bits: int = 16, seed: int = 0, rate: int = RATE) -> torch.Tensor:
-    return torch.cat(list(quantise(samples, bits, rate, seed=seed)), dim=-1)
+    return torch.cat(list(quantise(Held(samples, rate), bits, seed=seed)), dim=-1)
 
 
 def line_over_floor_db(wave: torch.Tensor, hz: float) -> float:

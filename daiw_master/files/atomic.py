@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from daiw_master.errors import WriteError
+from daiw_master.files.leftovers import Claim, sweep
 
 
 def check_place(path: str | os.PathLike) -> Path:
@@ -37,24 +37,22 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
     Whatever goes wrong inside (full disk, interrupt, bug), the temporary file is removed and an
-    existing target stays untouched. `OSError` becomes `WriteError`.
+    existing target stays untouched. A process that is killed outright leaves its temporary file; the
+    next call for any file of that folder removes it. `OSError` becomes `WriteError`.
     """
     target = check_place(path)
-    # Same folder: os.replace is only atomic within one file system.
-    part = target.with_name(f".{secrets.token_hex(6)}.part{target.suffix}")
+    sweep(target.parent)
     try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        if target.exists():
-            shutil.copymode(target, part)
-        yield part
-        _to_disk(part)
-        os.replace(part, target)
+        # Same folder: os.replace is only atomic within one file system.
+        with Claim(target) as claim:
+            if target.exists():
+                shutil.copymode(target, claim.path)
+            yield claim.path
+            _to_disk(claim.path)
+            claim.become(target)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WriteError(f"cannot write {path}: {reason}; nothing was changed") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def write_text_atomic(path: str | os.PathLike, text: str) -> Path:

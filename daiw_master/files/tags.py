@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,8 @@ from mutagen.aiff import AIFF
 from mutagen.flac import FLAC
 from mutagen.mp3 import MP3
 from mutagen.oggvorbis import OggVorbis
-from mutagen.wave import WAVE
+
+from daiw_master.files.wav import append_chunk, chunk
 
 #: Our names (also the Vorbis comment field names, xiph.org/vorbis/doc/v-comment) and their ID3v2.4
 #: frames (id3.org). Any other name travels as a Vorbis field or a TXXX frame.
@@ -38,7 +40,7 @@ _NAMES = {frame: name for name, frame in ID3_FRAMES.items()}
 STALE_PREFIXES = ("replaygain_", "r128_", "itunnorm", "itunsmpb", "encoder", "encoded", "waveformat")
 
 _OPENERS: dict[str, Callable] = {
-    ".wav": WAVE, ".aiff": AIFF, ".aif": AIFF, ".mp3": MP3, ".flac": FLAC, ".ogg": OggVorbis,
+    ".aiff": AIFF, ".aif": AIFF, ".mp3": MP3, ".flac": FLAC, ".ogg": OggVorbis,
 }  # fmt: skip
 
 
@@ -48,12 +50,15 @@ def read_tags(path: str | os.PathLike) -> dict[str, str]:
     Several values of one name are joined by "; ". Pictures are not text and are not read.
     """
     try:
-        file = mutagen.File(path)
+        tags = _wav_tags(path) if Path(path).suffix.lower() == ".wav" else None
+        if tags is None:
+            file = mutagen.File(path)
+            tags = file.tags if file is not None else None
     except (mutagen.MutagenError, OSError):
         return {}  # damaged tags do not spoil the sound
-    if file is None or not file.tags:
+    if not tags:
         return {}
-    found = _from_id3(file.tags) if isinstance(file.tags, id3.ID3) else _from_vorbis(file.tags)
+    found = _from_id3(tags) if isinstance(tags, id3.ID3) else _from_vorbis(tags)
     return {name: text for name, text in found.items() if text and not name.startswith(STALE_PREFIXES)}
 
 
@@ -61,6 +66,9 @@ def write_tags(path: str | os.PathLike, tags: Mapping[str, str]) -> None:
     """Add `tags` to a freshly written file (WAV and AIFF as an ID3 chunk). `OSError` on a full disk."""
     tags = {name.casefold(): str(text) for name, text in tags.items() if str(text)}
     if not tags:
+        return
+    if Path(path).suffix.lower() == ".wav":
+        append_chunk(path, b"id3 ", _id3_bytes(tags))
         return
     try:
         file = _OPENERS[Path(path).suffix.lower()](path)
@@ -77,6 +85,21 @@ def write_tags(path: str | os.PathLike, tags: Mapping[str, str]) -> None:
     except mutagen.MutagenError as error:
         cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else None
         raise cause or OSError(f"tags: {error}") from error
+
+
+def _wav_tags(path: str | os.PathLike) -> id3.ID3 | None:
+    """The ID3 chunk of a WAV file, RF64 included."""
+    data = chunk(path, (b"id3 ", b"ID3 "))
+    return id3.ID3(io.BytesIO(data)) if data else None
+
+
+def _id3_bytes(tags: Mapping[str, str]) -> bytes:
+    frames = id3.ID3()
+    for name, text in tags.items():
+        frames.add(_id3_frame(name, text))
+    data = io.BytesIO()
+    frames.save(data, v2_version=4, padding=lambda info: 0)
+    return data.getvalue()
 
 
 def _id3_frame(name: str, text: str) -> id3.Frame:
