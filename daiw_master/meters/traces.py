@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -92,14 +92,20 @@ class ScanWalk:
     """One walk through a sound that comes in blocks (batch, channels, n): `add` them all, then `done`.
 
     The cutting changes nothing. It keeps 8 bytes a tick and trace, 8.6 MB an hour (stereo `energy`
-    twice that): ask for the traces you will read with `keep`; the others are None. Differentiable.
+    twice that): ask for the traces you will read with `keep`; the others are None. `beside` is shown
+    the sound itself, ticks in order: (batch, channels, ticks, tick). Differentiable.
     """
 
-    def __init__(self, rate: int, keep: Collection[str] = TRACES):
-        self.rate, self.keep, self.samples = rate, frozenset(keep), 0
+    def __init__(
+        self,
+        rate: int,
+        keep: Collection[str] = TRACES,
+        beside: Callable[[torch.Tensor], None] | None = None,
+    ):
+        self.rate, self.samples, self._beside = rate, 0, beside
         self.tick = max(1, round(rate / TICKS_PER_S))
         self._weighting = KWeighting(rate, self.tick)
-        self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in TRACES if name in self.keep}
+        self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in TRACES if name in keep}
 
     def add(self, x: torch.Tensor) -> None:
         """The next block."""
@@ -121,6 +127,8 @@ class ScanWalk:
             plain, weighted = plain.unflatten(-1, (-1, self.tick)), weighted.unflatten(-1, (-1, self.tick))
             for name, parts in self._parts.items():
                 parts.append(_TRACE_OF[name](plain, weighted))
+            if self._beside is not None:
+                self._beside(plain)
 
 
 def _loud(plain: torch.Tensor, weighted: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,6 @@ from daiw_master.refine.bench import Bench, Take
 from daiw_master.report.curves import hop_for
 from daiw_master.report.model import Automation, MoveRow, Reduction
 from daiw_master.stack.automation import HOP_S
-from daiw_master.stack.deliver import HOP_MS
 from daiw_master.stack.dynamics import gain_reduction_db
 from daiw_master.stack.envelope import control_hop
 from daiw_master.targets import FIELDS
@@ -30,7 +29,7 @@ def reduction_of(bench: Bench, take: Take, duration_s: float) -> Reduction:
     """The most that compressor and limiter take in each hop of a written master."""
     hop_s = hop_for(duration_s)
     hops = max(1, round(duration_s / hop_s))
-    limiter = _most(take.delivered.reduction_db, HOP_MS / 1000, hop_s, hops)
+    limiter = _most(take.delivered.reduction_db, take.delivered.hop_s, hop_s, hops)
     place = next((place for place, effect in bench.placed.items() if effect.name == "dynamics"), None)
     compressor: list[float] = []
     if place is not None and take.settings.get(f"{place}.ratio", 1.0) > 1.0:
