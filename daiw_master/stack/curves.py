@@ -3,7 +3,8 @@
 Design after Giannoulis, Massberg & Reiss, "Digital Dynamic Range Compressor Design", JAES 60(6),
 2012: feed-forward, in dB, gain computer first and smoothing after it, so that thresholds do not lag.
 The detector in front is a mean square (RMS), short against the asked times. Settings are floats or
-(batch,) tensors; traces are (batch, frames); gains come back in dB, reductions as numbers >= 0.
+(batch,) tensors; traces are (batch, frames); gains come back in dB, reductions as numbers >= 0. Each
+takes the `Memory` of its needle where a trace comes in pieces.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import torch
 
 from daiw_master.stack.effect import Setting
-from daiw_master.stack.recursion import attack_release, one_pole
+from daiw_master.stack.recursion import Memory, attack_release, one_pole
 from daiw_master.units import db_from_power, smoothing_from_ms
 
 #: A hard knee is drawn as one this narrow (dB): off by 0.0001 dB at the corner, gradient everywhere.
@@ -41,7 +42,11 @@ def soft_knee(over_db: torch.Tensor, knee_db: Setting) -> torch.Tensor:
 
 
 def detected_db(
-    power: torch.Tensor, control_rate: float, attack_ms: Setting, release_ms: Setting
+    power: torch.Tensor,
+    control_rate: float,
+    attack_ms: Setting,
+    release_ms: Setting,
+    memory: Memory | None = None,
 ) -> torch.Tensor:
     """The level a needle with these times should watch, dBFS (full-scale square 0 dB).
 
@@ -50,7 +55,7 @@ def detected_db(
     """
     attack, release = (torch.as_tensor(t, dtype=torch.float64) for t in (attack_ms, release_ms))
     window_ms = torch.minimum(attack / 20, release / 40).clamp_max(_DETECTOR_MS)
-    return db_from_power(one_pole(power, smoothing(window_ms, control_rate, power)))
+    return db_from_power(one_pole(power, smoothing(window_ms, control_rate, power), memory))
 
 
 def compressor_reduction_db(
@@ -61,13 +66,13 @@ def compressor_reduction_db(
     knee_db: Setting,
     attack_ms: Setting,
     release_ms: Setting,
+    memory: Memory | None = None,
 ) -> torch.Tensor:
     """By how much a compressor holds each moment down, dB >= 0."""
     over = soft_knee(level_db - column(threshold_db, level_db), knee_db)
     # Smoothing scales with its input, so the ratio may come after it: no scan in its gradient.
-    needle = attack_release(
-        over, smoothing(attack_ms, control_rate, over), smoothing(release_ms, control_rate, over)
-    )
+    attack, release = (smoothing(ms, control_rate, over) for ms in (attack_ms, release_ms))
+    needle = attack_release(over, attack, release, memory)
     return (1 - 1 / column(ratio, over)) * needle
 
 
@@ -80,13 +85,13 @@ def upward_gain_db(
     knee_db: Setting,
     attack_ms: Setting,
     release_ms: Setting,
+    memory: Memory | None = None,
 ) -> torch.Tensor:
     """By how much an upward expander lifts what is above its threshold, 0 to depth dB."""
     over = soft_knee(level_db - column(threshold_db, level_db), knee_db)
     wanted = torch.minimum((column(ratio, over) - 1) * over, column(depth_db, over))
-    return attack_release(
-        wanted, smoothing(attack_ms, control_rate, wanted), smoothing(release_ms, control_rate, wanted)
-    )
+    attack, release = (smoothing(ms, control_rate, wanted) for ms in (attack_ms, release_ms))
+    return attack_release(wanted, attack, release, memory)
 
 
 def downward_reduction_db(
@@ -98,12 +103,12 @@ def downward_reduction_db(
     knee_db: Setting,
     attack_ms: Setting,
     release_ms: Setting,
+    memory: Memory | None = None,
 ) -> torch.Tensor:
     """By how much a downward expander lowers what is below its threshold, 0 to depth dB."""
     under = soft_knee(column(threshold_db, level_db) - level_db, knee_db)
     # The depth limits before the needle: out of a long rest it must open within the attack.
     wanted = torch.minimum((column(ratio, under) - 1) * under, column(depth_db, under))
     # A rising level makes this reduction fall: opening is the attack, closing the release.
-    return attack_release(
-        wanted, smoothing(release_ms, control_rate, wanted), smoothing(attack_ms, control_rate, wanted)
-    )
+    opening, closing = (smoothing(ms, control_rate, wanted) for ms in (attack_ms, release_ms))
+    return attack_release(wanted, closing, opening, memory)

@@ -7,6 +7,7 @@ only these two functions touch every sample, in blocks, so memory stays near the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
@@ -39,6 +40,23 @@ def apply_gains(hop: int, *layers: tuple[torch.Tensor, torch.Tensor]) -> torch.T
     reached at the end of their hop and drawn as straight lines between. One of the two batches may be 1.
     """
     return _Fader.apply(hop, *(tensor for layer in layers for tensor in layer))
+
+
+class Fader:
+    """`apply_gains` for sounds that come in blocks: each line goes on from the last gain of the block before.
+
+    Every block of every layer ends with a hop, only the last one may be cut short. Without autograd.
+    """
+
+    def __init__(self, hop: int) -> None:
+        self.hop = hop
+        self._before: list[torch.Tensor | None] | None = None
+
+    def __call__(self, *layers: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """Layers as in `apply_gains`, all of one length: (batch, channels, time)."""
+        out = _faded(self.hop, layers, self._before or [None] * len(layers))
+        self._before = [gain[:, -1:].clone() for _, gain in layers]
+        return out
 
 
 def _spans(count: int, hop: int) -> list[tuple[int, int]]:
@@ -78,19 +96,8 @@ class _Fader(torch.autograd.Function):
     def forward(ctx, hop: int, *tensors: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(*tensors)
         ctx.hop = hop
-        sounds, gains = tensors[::2], tensors[1::2]
-        batch = max(len(tensor) for tensor in tensors)
-        count = sounds[0].shape[-1]
-        out = torch.empty(batch, *sounds[0].shape[1:], dtype=sounds[0].dtype, device=sounds[0].device)
-        for start, frames in _spans(count, hop):
-            here = slice(start, min(count, start + frames * hop))
-            for i, (sound, gain) in enumerate(zip(sounds, gains, strict=True)):
-                line = _line(gain, start, frames, hop)[:, None, : here.stop - start]
-                if i == 0:
-                    torch.mul(sound[..., here], line, out=out[..., here])
-                else:
-                    out[..., here].addcmul_(sound[..., here], line)
-        return out
+        layers = list(zip(tensors[::2], tensors[1::2], strict=True))
+        return _faded(hop, layers, [None] * len(layers))
 
     @staticmethod
     def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -119,13 +126,40 @@ class _Fader(torch.autograd.Function):
         return tuple(wanted)
 
 
+def _faded(
+    hop: int,
+    layers: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    before: Sequence[torch.Tensor | None],
+) -> torch.Tensor:
+    """The layers along their gains; `before`: each layer's gain in front of its first, (batch, 1) or None."""
+    batch = max(len(tensor) for layer in layers for tensor in layer)
+    first = layers[0][0]
+    count = first.shape[-1]
+    out = torch.empty(batch, *first.shape[1:], dtype=first.dtype, device=first.device)
+    for start, frames in _spans(count, hop):
+        here = slice(start, min(count, start + frames * hop))
+        for i, (sound, gain) in enumerate(layers):
+            line = _line(gain, start, frames, hop, before[i])[:, None, : here.stop - start]
+            if i == 0:
+                torch.mul(sound[..., here], line, out=out[..., here])
+            else:
+                out[..., here].addcmul_(sound[..., here], line)
+    return out
+
+
 def _ramp(like: torch.Tensor, hop: int) -> torch.Tensor:
     return torch.arange(1, hop + 1, dtype=like.dtype, device=like.device) / hop
 
 
-def _line(gain: torch.Tensor, start: int, frames: int, hop: int) -> torch.Tensor:
+def _line(
+    gain: torch.Tensor, start: int, frames: int, hop: int, before: torch.Tensor | None = None
+) -> torch.Tensor:
     """The gain at every sample of a block: (batch, frames * hop)."""
     first = start // hop
     now = gain[:, first : first + frames, None]
-    before = torch.cat([gain[:, max(0, first - 1) : max(1, first), None], now[:, :-1]], dim=1)
-    return torch.addcmul(before, now - before, _ramp(gain, hop)).flatten(1)
+    if first:
+        before = gain[:, first - 1 : first]
+    elif before is None:
+        before = gain[:, :1]  # nothing came before: the first gain is held
+    points = torch.cat([before[..., None], now[:, :-1]], dim=1)
+    return torch.addcmul(points, now - points, _ramp(gain, hop)).flatten(1)

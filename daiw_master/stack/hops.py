@@ -26,12 +26,53 @@ def smoothed(values: torch.Tensor, hops: int) -> torch.Tensor:
 
 def drawn(values: torch.Tensor, hop: int) -> torch.Tensor:
     """Straight lines between the middles of the hops: (..., hops) -> (..., hops * hop); the ends are held."""
-    points = torch.cat([values[..., :1], values, values[..., -1:]], dim=-1).unsqueeze(-1)
-    # An even hop's middle lies between two samples, an odd one's on a sample.
-    ramp = (torch.arange(hop, dtype=values.dtype, device=values.device) + (0.0 if hop % 2 else 0.5)) / hop
-    lines = points.diff(dim=-2) * ramp + points[..., :-1, :]
+    points = torch.cat([values[..., :1], values, values[..., -1:]], dim=-1)
     start = hop - hop // 2  # the first line begins half a hop before the first sample
-    return lines.flatten(-2)[..., start : start + values.shape[-1] * hop]
+    return _lines(points, hop)[..., start : start + values.shape[-1] * hop]
+
+
+def drawn_between(values: torch.Tensor, hop: int, first: int, last: int) -> torch.Tensor:
+    """`drawn(values, hop)[..., first:last]`, and no more of it than that."""
+    # one hop more to either side, so that only true ends are held
+    near = max(first // hop - 1, 0)
+    far = last // hop + 2
+    return drawn(values[..., near:far], hop)[..., first - near * hop : last - near * hop]
+
+
+class Lines:
+    """`drawn` for values that come a few at a time: (..., n) pieces, n >= 0.
+
+    A line can be drawn when both its ends are known, so half a hop waits inside until the next value.
+    """
+
+    def __init__(self, hop: int) -> None:
+        self.hop, self._before = hop, None
+
+    def push(self, values: torch.Tensor) -> torch.Tensor:
+        """The next values in, the lines up to the middle of the last of them out."""
+        if values.shape[-1] == 0:
+            return values
+        if self._before is None:
+            held = self.hop - self.hop // 2
+            lines = _lines(torch.cat([values[..., :1], values], dim=-1), self.hop)[..., held:]
+        else:
+            lines = _lines(torch.cat([self._before, values], dim=-1), self.hop)
+        self._before = values[..., -1:].clone()
+        return lines
+
+    def finish(self) -> torch.Tensor | None:
+        """The end, held; None where nothing ever came."""
+        if self._before is None:
+            return None
+        return self._before.expand(*self._before.shape[:-1], self.hop - self.hop // 2)
+
+
+def _lines(points: torch.Tensor, hop: int) -> torch.Tensor:
+    """A line of `hop` samples from each point to the next: (..., n) -> (..., (n - 1) * hop)."""
+    # An even hop's middle lies between two samples, an odd one's on a sample.
+    ramp = (torch.arange(hop, dtype=points.dtype, device=points.device) + (0.0 if hop % 2 else 0.5)) / hop
+    points = points.unsqueeze(-1)
+    return (points.diff(dim=-2) * ramp + points[..., :-1, :]).flatten(-2)
 
 
 class HopTrace:

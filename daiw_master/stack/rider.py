@@ -23,14 +23,63 @@ def short_term_trace(x: torch.Tensor, rate: int, span: int) -> torch.Tensor:
 
     One value per `span` samples: K-weighted power over 3 s, centred on it, cut short at the ends.
     """
+    return _short_term(_energy(x, rate, span), x.shape[-1], rate, span)
+
+
+class ShortTerm:
+    """`short_term_trace` of a sound that comes in blocks (batch, channels, n), n >= 0.
+
+    Between blocks it keeps under two seconds of sound, and one number per `span` of what it has heard.
+    """
+
+    def __init__(self, rate: int, span: int) -> None:
+        self.rate, self.span = rate, span
+        #: Whole spans the weighting still rings on for: they are heard again, in front of what is new.
+        self._back = -(-rate // (8 * span))
+        self._least = max(1, rate // span) * span  # about a second: short blocks would cost a transform each
+        self._kept: list[torch.Tensor] = []
+        self._waiting = 0  # samples of it that are new
+        self.time = 0
+        self._energies: list[torch.Tensor] = []
+
+    def add(self, x: torch.Tensor) -> None:
+        if x.shape[-1] == 0:
+            return
+        self._kept.append(x.clone())
+        self._waiting += x.shape[-1]
+        self.time += x.shape[-1]
+        if self._waiting >= self._least:
+            self._note(self._waiting // self.span * self.span)
+
+    def trace(self) -> torch.Tensor:
+        """(batch, moments) of all that was heard, as `short_term_trace` has it; nothing may follow."""
+        if self._waiting:
+            self._note(self._waiting)
+        self._energies = [torch.cat(self._energies, dim=-1)]
+        return _short_term(self._energies[0], self.time, self.rate, self.span)
+
+    def _note(self, count: int) -> None:
+        sound = torch.cat(self._kept, dim=-1)
+        new = sound.shape[-1] - self._waiting
+        part = sound[..., : new + count]
+        self._energies.append(_energy(part, self.rate, self.span)[:, new // self.span :])
+        self._waiting -= count
+        self._kept = [sound[..., max(0, new + count - self._back * self.span) :].clone()]
+
+
+def _energy(x: torch.Tensor, rate: int, span: int) -> torch.Tensor:
+    """Sums of squares of the K-weighted sound: (batch, ceil(time / span))."""
     weights = 1.0 if x.shape[1] > 1 else 2.0  # mono plays on both speakers
     sums = [
         weighted.square().sum(1).unflatten(-1, (-1, span)).sum(-1)
         for _, weighted in k_weighted_blocks(x, rate, span)
     ]
-    energy = weights * torch.cat(sums, dim=-1)
+    return weights * torch.cat(sums, dim=-1)
+
+
+def _short_term(energy: torch.Tensor, time: int, rate: int, span: int) -> torch.Tensor:
     samples = torch.full_like(energy[:1], span)
-    samples[:, -1] = (x.shape[-1] - 1) % span + 1
+    samples[:, -1] = (time - 1) % span + 1
     half = max(1, round(_WINDOW_S * rate / span)) // 2
     return lufs(_box(energy, half) / _box(samples, half))
 

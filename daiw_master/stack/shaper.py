@@ -7,11 +7,14 @@ alone. No threshold, so soft hits are shaped like loud ones.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+
 import torch
 
 from daiw_master.stack.curves import column, smoothing
 from daiw_master.stack.effect import Setting
-from daiw_master.stack.recursion import attack_release, one_pole
+from daiw_master.stack.recursion import Memory, attack_release, one_pole
 from daiw_master.units import db_from_power
 
 #: Below this level (dBFS) there is nothing to shape: fades into silence are not tails.
@@ -28,25 +31,36 @@ _FULL_DB = 4.0
 
 
 def shaper_gain_db(
-    power: torch.Tensor, control_rate: float, attack_db: Setting, sustain_db: Setting
+    power: torch.Tensor,
+    control_rate: float,
+    attack_db: Setting,
+    sustain_db: Setting,
+    memories: Mapping[str, Memory] | None = None,
 ) -> torch.Tensor:
-    """The shaper's gain over a power trace (batch, frames), in dB."""
-    attack, sustain = transients(power, control_rate)
+    """The shaper's gain over a power trace (batch, frames), in dB.
+
+    A trace in pieces brings its `memories` along: a mapping that makes one where there is none.
+    """
+    attack, sustain = transients(power, control_rate, memories)
     return column(attack_db, power) * attack + column(sustain_db, power) * sustain
 
 
-def transients(power: torch.Tensor, control_rate: float) -> tuple[torch.Tensor, torch.Tensor]:
+def transients(
+    power: torch.Tensor, control_rate: float, memories: Mapping[str, Memory] | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """How much each moment is an onset, and how much a tail: two (batch, frames) in [0, 1]."""
+    memories = defaultdict(Memory) if memories is None else memories
 
-    def level(detector_ms: float) -> torch.Tensor:
-        smooth = one_pole(power, smoothing(detector_ms, control_rate, power))
+    def level(detector_ms: float, name: str) -> torch.Tensor:
+        smooth = one_pole(power, smoothing(detector_ms, control_rate, power), memories[name])
         return db_from_power(smooth).clamp_min(FLOOR_DB)
 
-    now = level(_ATTACK_DETECTOR_MS)
-    jump = now - one_pole(now, smoothing(_ATTACK_MEMORY_MS, control_rate, power))
-    now = level(_SUSTAIN_DETECTOR_MS)
+    now = level(_ATTACK_DETECTOR_MS, "onset")
+    before = one_pole(now, smoothing(_ATTACK_MEMORY_MS, control_rate, power), memories["before the onset"])
+    jump = now - before
+    now = level(_SUSTAIN_DETECTOR_MS, "tail")
     rise, memory = (smoothing(ms, control_rate, power) for ms in (_SUSTAIN_RISE_MS, _SUSTAIN_MEMORY_MS))
-    drop = attack_release(now, rise, memory) - now
+    drop = attack_release(now, rise, memory, memories["before the tail"]) - now
     return _fullness(jump / _FULL_DB), _fullness(drop / _FULL_DB)
 
 
