@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from daiw_master.stack.accelerated import kernels_for
+
 #: Samples per block of the matrix form; K*K coefficients stay in the first cache level.
 _TOEPLITZ = 64
 #: Below this length a plain loop is cheaper than another level of blocks.
@@ -212,6 +214,9 @@ def _hand(x: torch.Tensor):
 
 def _scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """y[n] = a[n]*y[n-1] + b[n] from rest: block ends first, then every block from its true start."""
+    kernels = kernels_for(b)
+    if kernels is not None:
+        return kernels.scan(a, b)
     batch, count = b.shape
     if batch == 1 and 0 < count <= _PLAIN and b.is_cpu:
         y = 0.0
@@ -250,6 +255,10 @@ def _follow(
     Of the two ways a value can go the detector always takes the higher where attack is the quicker,
     and the lower where it is the slower: a maximum or a minimum stands for the branch.
     """
+    kernels = kernels_for(x)
+    if kernels is not None:
+        trace = kernels.follow(x, attack, release, start)
+        return trace, trace[:, -1].clone()
     batch, count = x.shape
     quick = (attack <= release).expand(batch)
     if not (bool(quick.all()) or not bool(quick.any())):

@@ -81,6 +81,23 @@ def test_a_trace_cut_in_two_goes_on_where_it_was(kernels):
         assert (torch.cat([head, tail], dim=1) - together).abs().max() < 1e-9
 
 
+def test_recursions_take_the_kernels_where_they_may(kernels, monkeypatch):
+    """Forwards and back, the whole recursion through the kernels says what plain torch says."""
+    attack, release = (torch.tensor([c], dtype=torch.float64, requires_grad=True) for c in (0.9, 0.99))
+    x = trace(2, 300).requires_grad_()
+
+    def both() -> list[torch.Tensor]:
+        needle = recursion.attack_release(x, attack, release)
+        smooth = recursion.one_pole(x, release)
+        inputs = torch.autograd.grad((needle * x).sum() + (smooth * needle).sum(), (x, attack, release))
+        return [needle, smooth, *inputs]
+
+    plain = both()
+    monkeypatch.setattr(recursion, "kernels_for", lambda like: kernels)
+    for fast, slow in zip(both(), plain, strict=True):
+        assert torch.allclose(fast, slow, rtol=1e-9, atol=1e-9)
+
+
 def test_no_gpu_and_no_triton_mean_plain_torch(monkeypatch):
     assert accelerated.kernels_for(torch.zeros(1)) is None, "a sound on the processor"
     monkeypatch.setitem(sys.modules, accelerated._KERNELS, None)  # an import of it fails
