@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 
+from daiw_master.stack.accelerated import fusible
 from daiw_master.stack.effect import Setting
 from daiw_master.stack.recursion import Memory, attack_release, one_pole
 from daiw_master.units import db_from_power, smoothing_from_ms
@@ -34,11 +35,15 @@ def smoothing(time_ms: Setting, control_rate: float, like: torch.Tensor) -> torc
 
 def soft_knee(over_db: torch.Tensor, knee_db: Setting) -> torch.Tensor:
     """How far a level is over its threshold, rounded over the knee's width: 0 below, itself above."""
+    return _rounded(over_db, column(knee_db, over_db).clamp_min(_HARD_KNEE_DB))
+
+
+@fusible
+def _rounded(over_db: torch.Tensor, knee_db: torch.Tensor) -> torch.Tensor:
     # Eq. 4 of the paper without its slope; the clamps keep both branches finite at a knee of zero.
-    knee = column(knee_db, over_db).clamp_min(_HARD_KNEE_DB)
-    into = (over_db + knee / 2).clamp_min(0)
-    bend = torch.minimum(into, knee)
-    return bend * bend / (2 * knee) + (into - bend)
+    into = (over_db + knee_db / 2).clamp_min(0)
+    bend = torch.minimum(into, knee_db)
+    return bend * bend / (2 * knee_db) + (into - bend)
 
 
 def detected_db(

@@ -16,6 +16,7 @@ from torch.nn import functional
 from daiw_master.errors import InputError
 from daiw_master.knobs.imager import PARAMS, ROW
 from daiw_master.sounds import BLOCK
+from daiw_master.stack.accelerated import fusible
 from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
@@ -84,6 +85,7 @@ def _side_change(gains: list[torch.Tensor], rate: int, taps: int | None = None) 
     return change
 
 
+@fusible
 def side_gain_for(
     mid: torch.Tensor, side: torch.Tensor, cross: torch.Tensor, floor: torch.Tensor
 ) -> torch.Tensor:
