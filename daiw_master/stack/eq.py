@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial, reduce
 from typing import NamedTuple
 
 import torch
 
 from daiw_master.knobs.eq import HIGH_PASS_OFF_HZ, HIGH_PASS_WHOLE_HZ, PEAKS_HZ, ROW
-from daiw_master.stack.convolution import convolve
+from daiw_master.sounds import BLOCK
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
+from daiw_master.stack.filter_flow import Filter
+from daiw_master.stack.flow import Flow
+from daiw_master.stack.linear import Fir, Linear, remade
 from daiw_master.units import db_from_power, gain_from_db
 
 #: The tilt is 0 dB at its pivot; its outer sections stand three octaves to either side.
@@ -28,6 +32,8 @@ SQRT_2 = math.sqrt(2.0)
 RUNG_DOWN = 1e-6
 #: Nothing can stand at or above Nyquist; a centre that would is kept this far inside.
 HIGHEST_FRACTION_OF_RATE = 0.49
+#: Frequencies of all items together at which a response is worked out at once.
+AT_ONCE = 1 << 15
 
 
 class Section(NamedTuple):
@@ -100,19 +106,40 @@ def _warped(hz: torch.Tensor, rate: int) -> torch.Tensor:
     return torch.tan(math.pi * hz.clamp_max(HIGHEST_FRACTION_OF_RATE * rate) / rate)
 
 
-def _response(sections: list[Section], hz: torch.Tensor, rate: int) -> torch.Tensor:
-    """All sections as one response at digital frequencies: complex (batch or 1, frequencies)."""
+def _response(
+    sections: list[Section], hz: torch.Tensor, rate: int, dtype: torch.dtype = torch.float64
+) -> torch.Tensor:
+    """All sections as one response at digital frequencies: complex (batch or 1, frequencies).
+
+    Worked out in double and multiplied in `dtype`. A few frequencies at a time stay in cache; with
+    gradients each stretch is made anew on the way back, so that no section's curve is kept.
+    """
     sine, cosine = torch.sin(math.pi * hz / rate), torch.cos(math.pi * hz / rate)
-    squares, cross = torch.stack([cosine**2, -(sine**2)]), sine * cosine
-
-    def polynomial(c2: torch.Tensor, c1: torch.Tensor, c0: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        # With s = j tan(w/2) / t, t = tan(w0/2), times t cos^2(w/2): finite up to Nyquist.
-        return torch.complex(torch.cat([c0 * t, c2 / t], dim=-1) @ squares, c1 * cross)
-
-    over = under = torch.ones(1, len(hz), dtype=torch.complex128, device=hz.device)
+    grid = torch.stack([cosine**2, -(sine**2), sine * cosine]).to(dtype)
+    factors = []
     for section in sections:
         t = _warped(section.hz, rate)
-        over, under = over * polynomial(*section.b, t), under * polynomial(*section.a, t)
+        # With s = j tan(w/2) / t, t = tan(w0/2), times t cos^2(w/2): finite up to Nyquist.
+        for c2, c1, c0 in (section.b, section.a):
+            factors.append(
+                (torch.cat(torch.broadcast_tensors(c0 * t, c2 / t), dim=-1).to(dtype), c1.to(dtype))
+            )
+    batch = max(len(real) for real, _ in factors)
+    stretch = max(AT_ONCE // batch, 64) if hz.device.type == "cpu" else len(hz)
+    if len(hz) <= stretch:
+        return _product(factors, grid)
+    make = partial(remade, _product) if torch.is_grad_enabled() else _product
+    return torch.cat([make(factors, part) for part in grid.split(stretch, dim=-1)], dim=-1)
+
+
+def _product(factors: list[tuple[torch.Tensor, torch.Tensor]], grid: torch.Tensor) -> torch.Tensor:
+    """The sections' numerators over their denominators, which alternate in `factors`."""
+
+    def polynomial(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
+        real = real @ grid[:2]
+        return torch.complex(real, imag.expand(len(real), 1) * grid[2])
+
+    over, under = (reduce(torch.mul, (polynomial(*one) for one in factors[side::2])) for side in (0, 1))
     return over / under
 
 
@@ -150,9 +177,12 @@ def eq_response_db(settings: Mapping[str, Setting], freqs_hz: torch.Tensor, rate
 
 
 def impulse_response(
-    settings: Mapping[str, Setting], rate: int, device: torch.device | None = None
+    settings: Mapping[str, Setting],
+    rate: int,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float64,
 ) -> torch.Tensor | None:
-    """The whole equaliser as taps (batch or 1, taps) float64; None when every section rests.
+    """The whole equaliser as taps (batch or 1, taps) of `dtype`; None when every section rests.
 
     Convolving two decays takes no longer than both one after the other, so the sum of the
     sections' ring times bounds the whole: what wraps around is below -120 dB.
@@ -163,22 +193,43 @@ def impulse_response(
     ring = sum(_ring_samples(section, rate) for section in sections)
     size = 1 << math.ceil(math.log2(ring + 2))
     grid_hz = torch.arange(size // 2 + 1, dtype=torch.float64, device=device) * (rate / size)
-    return torch.fft.irfft(_response(sections, grid_hz, rate), size)
+    return torch.fft.irfft(_response(sections, grid_hz, rate, dtype), size)
+
+
+def response(
+    settings: Mapping[str, Setting], rate: int, channels: int, like: torch.Tensor | None = None
+) -> Linear | None:
+    """The equaliser as a linear stage, the same for any number of channels; None when it rests.
+
+    `settings`: every knob, a float or (batch,) each; `like` gives dtype and device (default: float32).
+    """
+    like = torch.empty(0) if like is None else like
+    taps = impulse_response(settings, rate, like.device, like.dtype)
+    if taps is None:
+        return None
+    # A batch may turn only knobs of sections at rest: it is still that many sounds.
+    return Linear((Fir(taps.expand(max(batch_of(settings), len(taps)), -1).unsqueeze(1)),))
 
 
 def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     """The sound through the equaliser; see `EQ` for the knobs."""
-    taps = impulse_response(settings, rate, x.device)
-    if taps is None:
-        return at_rest(x, settings)
-    # A batch may turn only knobs of sections at rest: it is still that many sounds.
-    taps = taps.expand(max(batch_of(settings), len(taps)), -1)
-    return convolve(x, taps.to(x.dtype).unsqueeze(1))
+    filtered = response(settings, rate, x.shape[1], like=x)
+    return at_rest(x, settings) if filtered is None else filtered(x)
+
+
+def flow(
+    rate: int, channels: int, block: int = BLOCK, length: int | None = None, **settings: Setting
+) -> tuple[Flow, ...]:
+    """The equaliser for a sound that comes in blocks; nothing where it rests."""
+    with torch.no_grad():
+        filtered = response(settings, rate, channels)
+    return () if filtered is None else (Filter(filtered, block=block, length=length),)
 
 
 EQ = Effect(
     *ROW,
     process=process,
+    flow=flow,
     probe="noise",
     engaged={
         "high_pass_hz": 40, "low_shelf_gain_db": 3, "high_shelf_gain_db": -3, "tilt_db": 1,

@@ -13,16 +13,21 @@ calibrated once: with `wet_db` at 0, sound with the long-term spectrum of music 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import lru_cache
 
+import numpy as np
 import torch
 
 from daiw_master.errors import InputError
 from daiw_master.knobs.reverb import NO_WET_DB, ROW
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.weighting import k_response
-from daiw_master.stack.blocks import join
-from daiw_master.stack.convolution import convolve_blocks
-from daiw_master.stack.effect import Effect, Setting, per_item
+from daiw_master.sounds import BLOCK
+from daiw_master.stack.effect import Effect, Setting, at_rest
+from daiw_master.stack.filter_flow import Filter
+from daiw_master.stack.flow import Flow
+from daiw_master.stack.linear import Fir, Linear, Pair, remade
 from daiw_master.stack.reverb_tail import band_decays_s, early, tail
 from daiw_master.units import gain_from_db
 
@@ -31,32 +36,65 @@ _FADE_DB = 6.0
 #: Room after the tail for the longest pre-delay and the ringing of the low cut; always the same, so
 #: that a knob turned a little never changes a filter's length.
 _AFTER_S = 0.17
+#: Rooms that are built at once.
+ROOMS_AT_ONCE = 2
+
+
+def response(
+    settings: Mapping[str, Setting], rate: int, channels: int, like: torch.Tensor | None = None
+) -> Linear | None:
+    """The room as a linear stage for a mono or stereo sound; None where nothing of it can be heard.
+
+    `settings`: every knob, a float or (batch,) each; `like` gives dtype and device (default: float32).
+    """
+    like = torch.empty(0) if like is None else like
+    room = {name: torch.as_tensor(value).to(like).reshape(-1) for name, value in settings.items()}
+    wet_gain = _wet_gain(room.pop("wet_db"))
+    learning = torch.is_grad_enabled() and any(t.requires_grad for t in (wet_gain, *room.values()))
+    if not learning and not bool(wet_gain.any()):
+        return None
+    return Linear(room=_room(rate, room, wet_gain, channels))
+
+
+def flow(
+    rate: int,
+    channels: int,
+    block: int = BLOCK,
+    length: int | None = None,
+    send: object = None,
+    **settings: Setting,
+) -> tuple[Flow, ...]:
+    """The room for a sound that comes in blocks; a send is pushed beside the sound, block by block.
+
+    What `send` is here does not matter: a flow hears it in `push(x, send=...)` or not at all.
+    """
+    _check_channels(channels)
+    with torch.no_grad():
+        room = response(settings, rate, channels)
+    return () if room is None else (Filter(room, block=block, length=length),)
 
 
 def _process(
-    x: torch.Tensor,
-    rate: int,
-    wet_db: Setting,
-    send: torch.Tensor | None = None,
-    **room: Setting,
+    x: torch.Tensor, rate: int, send: torch.Tensor | None = None, **settings: Setting
 ) -> torch.Tensor:
     """x plus the room's answer to `send` (default: to x itself), as long as x came in."""
-    if x.shape[1] > 2:
-        raise InputError(f"reverb: audio has {x.shape[1]} channels; it must be mono or stereo")
-    source = x if send is None else send.to(x)
-    if source.shape[1:] != x.shape[1:] or len({len(source), len(x)} - {1}) > 1:
-        raise InputError(
-            f"reverb: the send has shape {tuple(source.shape)}; it must be like the sound's {tuple(x.shape)}"
-        )
-    room = {name: torch.as_tensor(value).to(x).reshape(-1) for name, value in room.items()}
-    wet_gain = _wet_gain(per_item(wet_db, x))
-    learning = torch.is_grad_enabled() and any(t.requires_grad for t in (x, source, wet_gain, *room.values()))
-    if not learning and not bool(wet_gain.any()):
-        batch = max(len(x), len(source), len(wet_gain), *map(len, room.values()))
-        return x.expand(batch, -1, -1).clone()
-    matrix = _matrix(rate, room, x.shape[1]) * wet_gain.unsqueeze(-1)
-    wet = convolve_blocks(source, matrix)
-    return join((x[..., start : start + block.shape[-1]] + block for start, block in wet), x.shape[-1])
+    _check_channels(x.shape[1])
+    if send is not None:
+        send = send.to(x)
+        if send.shape[1:] != x.shape[1:] or len({len(send), len(x)} - {1}) > 1:
+            raise InputError(
+                f"reverb: the send has shape {tuple(send.shape)}; "
+                f"it must be like the sound's {tuple(x.shape)}"
+            )
+    room = response(settings, rate, x.shape[1], like=x)
+    if room is not None:
+        return room(x, send)
+    return at_rest(x if send is None else x.expand(max(len(x), len(send)), -1, -1), settings)
+
+
+def _check_channels(channels: int) -> None:
+    if channels > 2:
+        raise InputError(f"reverb: audio has {channels} channels; it must be mono or stereo")
 
 
 def impulse_response(
@@ -70,8 +108,12 @@ def impulse_response(
     known = REVERB.space
     room = {**known.defaults(), **known.check({"wet_db": wet_db, **settings})}
     room = {name: torch.as_tensor(value, dtype=dtype).reshape(-1) for name, value in room.items()}
-    wet_gain = _wet_gain(room.pop("wet_db").reshape(-1, 1, 1))
-    return _matrix(rate, room, channels=2).sum(2) * wet_gain
+    same, mirrored = _room(rate, room, _wet_gain(room.pop("wet_db")), channels=2)
+    click = 1 + 1j  # left and right at once, in the pair's complex signal
+    answer = same[:, 0] * click
+    if mirrored is not None:
+        answer = answer + mirrored[:, 0] * click.conjugate()
+    return torch.view_as_real(answer).movedim(-1, 1).contiguous()
 
 
 def wet_level_db(
@@ -111,25 +153,49 @@ def _wet_gain(wet_db: torch.Tensor) -> torch.Tensor:
     return gain_from_db(wet_db) * ((wet_db - NO_WET_DB) / _FADE_DB).clamp(0, 1)
 
 
-def _matrix(rate: int, room: dict[str, torch.Tensor], channels: int) -> torch.Tensor:
-    """Calibrated impulse responses (batch, outputs, inputs, samples) of settings (batch or 1,)."""
-    width = room["width"].reshape(-1, 1, 1)
-    shared = {name: value for name, value in room.items() if name != "width"}
-    # One room at a time: each has its own length, and a batch must sound like its items alone.
+def _room(rate: int, room: dict[str, torch.Tensor], wet_gain: torch.Tensor, channels: int) -> Fir | Pair:
+    """The calibrated room of settings (batch or 1,): p alone for a mono sound, for stereo the rotation
+    p + j q, made narrower by `width`."""
+    room = dict(room)
+    width = room.pop("width").reshape(-1, 1, 1)
+    wet_gain = wet_gain.reshape(-1, 1, 1)
+    paths = _all_paths(rate, channels, room)
+    if channels == 1:
+        # Mono has no width; a batch of widths still is that many sounds.
+        return Fir((paths * wet_gain).expand(max(len(paths), len(wet_gain), len(width)), -1, -1))
+    turned = torch.complex(paths[:, :1], paths[:, 1:])
+    # With u = turned * z, mid stays and side is scaled: z' = ((1 + w) u + j (1 - w) conj(u)) / 2.
+    # Energy of mid + width * side, averaged over sources anywhere: (1 + width^2) / 2 of the full.
+    level = (2 / (1 + width.square())).sqrt() * wet_gain / 2
+    same = (1 + width) * level * turned
+    if not width.requires_grad and bool((width == 1).all()):
+        return Pair(same)
+    return Pair(same, (1 - width) * level * (1j * turned.conj()))
+
+
+def _all_paths(rate: int, channels: int, room: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Every room's decorrelated paths (batch, channels, samples), as long as the longest.
+
+    A few rooms at a time stay in cache; with gradients they are made anew on the way back, so that
+    nothing is kept of the making of many.
+    """
+    batch = max(map(len, room.values()))
+    if batch <= ROOMS_AT_ONCE:
+        return _paths(rate, channels, **room)
+    groups = [
+        {
+            name: value if len(value) == 1 else value[first : first + ROOMS_AT_ONCE]
+            for name, value in room.items()
+        }
+        for first in range(0, batch, ROOMS_AT_ONCE)
+    ]
+    learning = torch.is_grad_enabled() and any(value.requires_grad for value in room.values())
     rooms = [
-        _paths(rate, channels, **{name: value[i % len(value)] for name, value in shared.items()})
-        for i in range(max(map(len, shared.values())))
+        remade(_paths, rate, channels, **group) if learning else _paths(rate, channels, **group)
+        for group in groups
     ]
     longest = max(paths.shape[-1] for paths in rooms)
-    paths = torch.stack([torch.nn.functional.pad(p, (0, longest - p.shape[-1])) for p in rooms])
-    if channels == 1:
-        return paths.unsqueeze(1).expand(max(len(paths), len(width)), -1, -1, -1)
-    p, q = paths[:, :1], paths[:, 1:]
-    mid = torch.cat([p + q, p - q], dim=1) / 2  # (left + right) / 2 of each input's answer
-    side = torch.cat([p - q, -p - q], dim=1) / 2
-    # Energy of mid + width * side, averaged over sources anywhere: (1 + width^2) / 2 of the full.
-    level = (2 / (1 + width.square())).sqrt()
-    return torch.stack([(mid + width * side) * level, (mid - width * side) * level], dim=1)
+    return torch.cat([torch.nn.functional.pad(paths, (0, longest - paths.shape[-1])) for paths in rooms])
 
 
 def _paths(
@@ -143,31 +209,41 @@ def _paths(
     low_cut_hz: torch.Tensor,
     high_cut_hz: torch.Tensor,
 ) -> torch.Tensor:
-    """One room's decorrelated paths, calibrated: (2, samples), or (1, samples) for a mono sound."""
-    late = tail(band_decays_s(decay_s, low_decay_ratio, high_decay_ratio), rate)[:channels]
-    room = late + gain_from_db(early_db) * early(decay_s, late.shape[-1], rate)[:channels]
+    """Some rooms' decorrelated paths, calibrated: (rooms, channels, samples) from settings (rooms or 1,)."""
+    late = tail(band_decays_s(decay_s, low_decay_ratio, high_decay_ratio), rate)[:, :channels]
+    echoes = early(decay_s, late.shape[-1], rate)[:, :channels]
+    room = torch.addcmul(late, gain_from_db(early_db).reshape(-1, 1, 1), echoes)
     samples = late.shape[-1] + math.ceil(_AFTER_S * rate)
     size = 1 << (samples - 1).bit_length()
     hz = torch.fft.rfftfreq(size, 1 / rate, dtype=room.dtype, device=room.device)
-    s = 1j * hz
+    low_cut_hz, high_cut_hz, predelay_ms = (
+        setting.reshape(-1, 1, 1) for setting in (low_cut_hz, high_cut_hz, predelay_ms)
+    )
     # Butterworth prototypes s^2 / (s^2 + sqrt(2) wc s + wc^2) and wc / (s + wc), on the j w axis.
-    low_cut = s * s / (s * s + math.sqrt(2) * low_cut_hz * s + low_cut_hz.square())
-    high_cut = high_cut_hz / (s + high_cut_hz)
-    later = torch.exp(-2j * math.pi * hz * (predelay_ms / 1000))  # a delay of any fraction of a sample
-    spectrum = torch.fft.rfft(room, size) * low_cut * high_cut
-    energy = (spectrum.abs().square() * _music_weight(hz, rate)).sum()
-    return torch.fft.irfft(spectrum * later / energy.sqrt(), size)[..., :samples]
+    square = hz.square()
+    low_cut = -square / torch.complex(low_cut_hz.square() - square, math.sqrt(2) * low_cut_hz * hz)
+    high_cut = high_cut_hz / torch.complex(high_cut_hz, hz.expand(len(high_cut_hz), 1, -1))
+    spectrum = torch.fft.rfft(room, size) * (low_cut * high_cut)
+    power = spectrum.real.square() + spectrum.imag.square()
+    energy = (power * torch.from_numpy(_music_weight(rate, size)).to(power)).sum((-2, -1), keepdim=True)
+    # A delay of any fraction of a sample.
+    later = torch.polar(
+        energy.rsqrt().expand(len(energy), 1, len(hz)), -2 * math.pi * hz * (predelay_ms / 1000)
+    )
+    return torch.fft.irfft(spectrum * later, size)[..., :samples]
 
 
-def _music_weight(hz: torch.Tensor, rate: int) -> torch.Tensor:
+@lru_cache(maxsize=16)
+def _music_weight(rate: int, size: int) -> np.ndarray:
     """Where music is loud: its long-term power spectrum, K-weighted, summing to 1 over the bins.
 
     Level to 300 Hz and falling by 6 dB per octave above: what the median of 37 songs (rendered MIDI
     and recordings) loses to low cuts of 80, 200 and 400 Hz, within 0.15 dB.
     """
+    hz = torch.fft.rfftfreq(size, 1 / rate, dtype=torch.float64)
     power = (hz / 300).clamp_min(1.0).square().reciprocal()
-    weight = power * k_response(rate, 2 * (len(hz) - 1), hz).abs().square()
-    return weight / weight.sum()
+    weight = power * k_response(rate, size, hz).abs().square()
+    return (weight / weight.sum()).numpy()
 
 
 REVERB = Effect(
@@ -175,4 +251,5 @@ REVERB = Effect(
     process=_process,
     takes=("send",),
     engaged={"wet_db": -12.0},
+    flow=flow,
 )

@@ -52,27 +52,29 @@ ENVELOPE_BLOCK = 256
 
 
 def band_decays_s(decay_s: torch.Tensor, low_ratio: torch.Tensor, high_ratio: torch.Tensor) -> torch.Tensor:
-    """How long each of the eight bands takes to fall by 60 dB: (8,) seconds from three scalars."""
+    """How long each of the eight bands takes to fall by 60 dB: (..., 8) seconds from three (...)."""
     low = torch.tensor(LOW_WEIGHT, dtype=decay_s.dtype, device=decay_s.device)
     high = torch.tensor(HIGH_WEIGHT, dtype=decay_s.dtype, device=decay_s.device)
+    decay_s, low_ratio, high_ratio = (setting.unsqueeze(-1) for setting in (decay_s, low_ratio, high_ratio))
     return decay_s * low_ratio**low * high_ratio**high
 
 
 def early(decay_s: torch.Tensor, samples: int, rate: int) -> torch.Tensor:
-    """The first echoes off walls and ceiling: (2, samples), unit energy, fading with the room."""
+    """The first echoes off walls and ceiling: (..., 2, samples), unit energy, fading with the room (...)."""
     taps = [tap for tap in EARLY_TAPS if round(tap[0] * rate / 1000) < samples] or [(0.0, 1.0, 0)]
     when_s = torch.tensor([tap[0] / 1000 for tap in taps], dtype=decay_s.dtype, device=decay_s.device)
     gain = torch.tensor([tap[1] for tap in taps], dtype=decay_s.dtype, device=decay_s.device)
-    gain = gain * torch.exp(-math.log(1000) * when_s / decay_s)
-    gain = gain / gain.square().sum().sqrt()
+    gain = gain * torch.exp(-math.log(1000) * when_s / decay_s.unsqueeze(-1))
+    gain = gain / gain.square().sum(-1, keepdim=True).sqrt()
     at = torch.tensor([tap[2] * samples + round(tap[0] * rate / 1000) for tap in taps], device=gain.device)
-    return gain.new_zeros(2 * samples).index_add(0, at, gain).reshape(2, samples)
+    return gain.new_zeros(*decay_s.shape, 2 * samples).index_add(-1, at, gain).unflatten(-1, (2, samples))
 
 
 def tail(decays_s: torch.Tensor, rate: int) -> torch.Tensor:
-    """The room's diffuse tail: (2, samples) of decorrelated noise, unit energy.
+    """The room's diffuse tail: (..., 2, samples) of decorrelated noise, unit energy.
 
-    decays_s: (8,) time to -60 dB per band; the tail ends with the slowest of them. Differentiable.
+    decays_s: (..., 8) time to -60 dB per band; a tail ends with the slowest of its bands, and is
+    silent from there to the end of the longest tail beside it. Differentiable.
     """
     samples = max(1, math.ceil(float(decays_s.detach().max()) * rate))
     blocks = -(-samples // ENVELOPE_BLOCK)
@@ -80,18 +82,21 @@ def tail(decays_s: torch.Tensor, rate: int) -> torch.Tensor:
     noise = torch.from_numpy(noise[..., : blocks * ENVELOPE_BLOCK]).to(decays_s)
     noise = noise.unflatten(-1, (blocks, ENVELOPE_BLOCK))
     # 60 dB of amplitude is a factor 1000 = exp(ln 1000): h(t) = n(t) exp(-ln(1000) t / T60)
-    slope = -math.log(1000) / (decays_s[:, None] * rate)
-    starts = torch.exp(slope * torch.arange(blocks, dtype=slope.dtype, device=slope.device) * ENVELOPE_BLOCK)
-    shape = torch.exp(slope * torch.arange(ENVELOPE_BLOCK, dtype=slope.dtype, device=slope.device))
-    sound = sum(noise[b] * starts[b, :, None] * shape[b] for b in range(len(decays_s)))
+    slope = (-math.log(1000) / (decays_s * rate)).unsqueeze(-1)
+    steps = torch.arange(max(blocks, ENVELOPE_BLOCK), dtype=slope.dtype, device=slope.device)
+    starts = torch.exp(slope * ENVELOPE_BLOCK * steps[:blocks]).unsqueeze(-1)
+    shape = torch.exp(slope * steps[:ENVELOPE_BLOCK]).unsqueeze(-2)
+    sound = slope.new_zeros(())
+    for band in range(decays_s.shape[-1]):
+        envelope = starts[..., band, :, :] * shape[..., band, :, :]
+        sound = torch.addcmul(sound, noise[band], envelope.unsqueeze(-3))
     sound = sound.flatten(-2)[..., :samples]
     time = torch.arange(samples, dtype=slope.dtype, device=slope.device) / rate
     # The end fades out: a step there, 60 dB down, would still be a step when a decay turns a little.
-    left = ((1 - time / decays_s.max()) / FADE_OUT).clamp(0, 1)
-    sound = (
-        sound * (1 - torch.exp(-(time + 0.5 / rate) * (1000 / BUILD_UP_MS))) * left.square() * (3 - 2 * left)
-    )
-    return sound / sound.square().sum().sqrt()
+    left = ((1 - time / decays_s.amax(-1, keepdim=True)) / FADE_OUT).clamp(0, 1)
+    begun = 1 - torch.exp(-(time + 0.5 / rate) * (1000 / BUILD_UP_MS))
+    sound = sound * (begun * left.square() * (3 - 2 * left)).unsqueeze(-2)
+    return sound / sound.square().sum((-2, -1), keepdim=True).sqrt()
 
 
 @lru_cache(maxsize=6)

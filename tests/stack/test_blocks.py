@@ -9,7 +9,8 @@ from scipy import signal
 
 from daiw_master.stack import EFFECTS, exciter, imager
 from daiw_master.stack.blocks import by_neighbourhood, join
-from daiw_master.stack.convolution import AT_ONCE, convolve, convolve_blocks
+from daiw_master.stack.convolution import convolve
+from daiw_master.stack.linear import AT_ONCE, Fir, Linear
 from daiw_master.units import samples_from_ms
 from tests import signals
 
@@ -43,7 +44,7 @@ def test_a_batch_of_filters_hears_one_sound():
 def test_a_whole_song_is_filtered_a_little_at_a_time():
     x, fir = signals.noise(30.0), signals.noise(0.01, seed=3)
     with torch.no_grad():
-        longest = max(block.shape[-1] for _, block in convolve_blocks(x, fir))
+        longest = max(block.shape[-1] for _, block in Linear((Fir(fir),)).blocks(x))
     assert longest <= AT_ONCE
 
 

@@ -1,0 +1,339 @@
+"""Linear stages as data: filters, a room, and neighbours of them made one, by what they answer to a click.
+
+Every stage here is
+
+    y = after * (before * x  +  room * send),        where the send, if none is given, is before * x
+
+with any number of filters before and after and at most one room. A stereo sound travels as one complex
+signal z = left + j right: then a filter on both channels is one product, and any matrix of filters
+between two channels is y = same * z + mirrored * conj(z). One complex transform does both sides, and a
+room that turns the stereo field (left' = p L - q R, right' = q L + p R) is the single filter p + j q.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple
+
+import torch
+from torch.nn import functional
+
+#: Smallest transform: below this the filter is not worth the bookkeeping around it.
+SMALLEST_FFT = 1 << 12
+#: Samples of all channels and items together that are transformed at once: they stay in cache, and
+#: many short transforms side by side cost half of one long one.
+AT_ONCE = 1 << 17
+#: Items of a batch are filtered in groups of about so many samples; their graph is made anew on the
+#: way back, so that only what went in is kept.
+GROUP = 1 << 20
+#: Instead of both, away from the processor: a GPU wants to be filled.
+FILLED = 1 << 26
+
+
+class Fir(NamedTuple):
+    """One filter: taps (batch or 1, channels or 1, taps), `lead` of them before time zero."""
+
+    taps: torch.Tensor
+    lead: int = 0
+
+
+class Pair(NamedTuple):
+    """Two channels answering two: same * z + mirrored * conj(z), z = left + j right.
+
+    Complex taps (batch or 1, 1, taps) each; `mirrored` is None where the matrix only turns and scales.
+    """
+
+    same: torch.Tensor
+    mirrored: torch.Tensor | None = None
+
+
+def pair(matrix: torch.Tensor) -> Pair:
+    """A matrix of filters (batch or 1, 2 outputs, 2 inputs, taps) as a pair."""
+    (ll, lr), (rl, rr) = (row.unbind(1) for row in matrix.unbind(1))
+    same, mirrored = torch.complex(ll + rr, rl - lr) / 2, torch.complex(ll - rr, rl + lr) / 2
+    return Pair(same.unsqueeze(1), mirrored.unsqueeze(1))
+
+
+@dataclass(frozen=True)
+class Linear:
+    """What a line of linear stages does to a sound: see the top of this file.
+
+    `linear(x)` or `linear(x, send)` is the whole sound through it, differentiable to x, the send and
+    all taps; `linear.then(next)` is both in one. A room on a stereo sound is a `Pair`, on a mono sound
+    a `Fir`. Tensors of a batch of one broadcast.
+    """
+
+    before: tuple[Fir, ...] = ()
+    room: Fir | Pair | None = None
+    after: tuple[Fir, ...] = ()
+
+    @property
+    def firs(self) -> tuple[Fir, ...]:
+        return self.before + self.after
+
+    @property
+    def rings(self) -> int:
+        """Samples of the answer to a click, those before time zero included."""
+        parts = [fir.taps for fir in self.firs] + ([] if self.room is None else [self.room[0]])
+        return sum(taps.shape[-1] - 1 for taps in parts) + 1
+
+    @property
+    def lead(self) -> int:
+        """Samples of the answer that come before the click."""
+        return sum(fir.lead for fir in self.firs)
+
+    @property
+    def batch(self) -> int:
+        room = [] if self.room is None else [part for part in self.room if isinstance(part, torch.Tensor)]
+        return max([len(fir.taps) for fir in self.firs] + [len(taps) for taps in room], default=1)
+
+    def then(self, following: Linear) -> Linear | None:
+        """Both as one stage; None where they do not fit in one (two rooms, sides filtered apart)."""
+        if following.room is None:
+            if self.room is None:
+                one = Linear(self.before + following.firs)
+            else:
+                one = Linear(self.before, self.room, self.after + following.firs)
+        elif self.room is None and not self.lead:
+            one = Linear(self.firs + following.before, following.room, following.after)
+        else:
+            return None
+        apart = any(fir.taps.shape[1] > 1 for fir in one.firs)
+        return None if apart and isinstance(one.room, Pair) else one
+
+    def items(self, which: slice) -> Linear:
+        """The stage for some items of a batch."""
+
+        def of(taps: torch.Tensor | None) -> torch.Tensor | None:
+            return taps if taps is None or len(taps) == 1 else taps[which]
+
+        def firs(them: tuple[Fir, ...]) -> tuple[Fir, ...]:
+            return tuple(Fir(of(fir.taps), fir.lead) for fir in them)
+
+        room = self.room
+        if room is not None:
+            room = Fir(of(room.taps)) if isinstance(room, Fir) else Pair(of(room.same), of(room.mirrored))
+        return Linear(firs(self.before), room, firs(self.after))
+
+    def shortened(self, taps: int) -> Linear:
+        """The same with no part longer than `taps`: what comes later never meets a sample."""
+
+        def firs(them: tuple[Fir, ...]) -> tuple[Fir, ...]:
+            return tuple(Fir(fir.taps[..., : taps + fir.lead], fir.lead) for fir in them)
+
+        room = self.room
+        if isinstance(room, Fir):
+            room = Fir(room.taps[..., :taps])
+        elif room is not None:
+            room = Pair(*(part if part is None else part[..., :taps] for part in room))
+        return Linear(firs(self.before), room, firs(self.after))
+
+    def __call__(
+        self, x: torch.Tensor, send: torch.Tensor | None = None, kept: dict | None = None
+    ) -> torch.Tensor:
+        """The sound through the stage, (batch, channels, time), as long as it came in.
+
+        For many calls on one x (1, channels, time) (a population in groups) hand the same dict as
+        `kept`, empty at first: the sound's transforms stay in it. It belongs to this x, which must not
+        ask for a gradient; with a send it is not used.
+        """
+        send = None if self.room is None else send  # nobody hears it
+        batch, time = max(self.batch, len(x), 1 if send is None else len(send)), x.shape[-1]
+        if not time or (not self.firs and self.room is None):
+            return x.expand(batch, -1, -1).clone()
+        kept = kept if len(x) == 1 and send is None else None
+        learning = torch.is_grad_enabled()
+        whole = None if learning else x.new_empty(batch, *x.shape[1:])
+        stage = self.shortened(time)
+        size, _ = frame(stage.rings, time, stage.batch)
+        group = max(1, _room_for(x, GROUP) // (x.shape[1] * min(size, 2 * time)))
+        parts = []
+        for first in range(0, batch, group):
+            which = slice(first, min(first + group, batch))
+            own = (stage.items(which), _of(x, which), None if send is None else _of(send, which), kept)
+            if not learning:
+                _fill(whole[which], *own)
+            elif group < batch:
+                parts.append(remade(_joined, *own))
+            else:
+                parts.append(_joined(*own))
+        return whole if not learning else parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def taps(
+        self, channels: int, sent: bool = False
+    ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor | None]:
+        """(straight, same, mirrored): the answers to a click of x and of what the room hears, each whole.
+
+        Complex for a stereo pair; `straight` is None where the sound passes as it is or is part of
+        `same`, as it is without a send. (batch or 1, 1 or channels, rings).
+        """
+        ready = Ready(self, channels, _power_of_two(self.rings), self.rings, sent)
+
+        def back(spectrum: torch.Tensor | None) -> torch.Tensor | None:
+            if spectrum is None:
+                return None
+            taps = torch.fft.ifft(spectrum) if ready.paired else torch.fft.irfft(spectrum, ready.size)
+            return taps[..., 0, : self.rings]
+
+        return back(ready.straight), back(ready.same), back(ready.mirrored)
+
+    def blocks(
+        self, x: torch.Tensor, send: torch.Tensor | None = None, kept: dict | None = None
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """The whole batch block by block: yields (start, block); the blocks join to the whole."""
+        time, channels = x.shape[-1], x.shape[1]
+        stage = self.shortened(time)
+        batch = max(stage.batch, len(x), 1 if send is None else len(send))
+        size, hop = frame(stage.rings, time, stage.batch)
+        ready = Ready(stage, channels, size, hop, sent=send is not None)
+        frames = max(1, _room_for(x, AT_ONCE) // (size * batch * channels))
+        for start in range(0, time, frames * hop):
+            count = min(frames, -(-(time - start) // hop))
+            block = ready.answer(*ready.spectra(x, send, start, count, kept))[..., : time - start]
+            yield start, x[..., start : start + block.shape[-1]] + block if ready.plain else block
+
+
+class Ready:
+    """A linear stage with its spectra taken, for frames of `size` samples of which `hop` are new.
+
+    Overlap-save (Oppenheim and Schafer, Discrete-Time Signal Processing, 8.7.3): the first size - hop
+    samples of a frame's answer are wrapped around the circle and belong to the frame before. `plain`:
+    nothing filters x itself, which is then to be added to the answer as it is.
+    """
+
+    def __init__(self, stage: Linear, channels: int, size: int, hop: int, sent: bool = False):
+        self.size, self.hop, self.lead = size, hop, stage.lead
+        self.paired = channels == 2 and all(fir.taps.shape[1] == 1 for fir in stage.firs + _firs(stage.room))
+        self.plain = stage.room is not None and not stage.firs
+        ahead, after = self._product(stage.before), self._product(stage.after)
+        self.straight = ahead if after is None else after if ahead is None else ahead * after
+        self.same, self.mirrored = self._room(stage.room)
+        if stage.room is None:
+            self.same, self.straight = self.straight, None
+        elif not self.plain:
+            with_room = after if sent else self.straight
+            if with_room is not None:
+                self.same = self.same * with_room
+                self.mirrored = None if self.mirrored is None else self.mirrored * with_room
+            if not sent:
+                self.same, self.straight = self.same + self.straight, None
+
+    def heard(self, part: torch.Tensor) -> torch.Tensor:
+        """Frames' spectra (batch, 1 or channels, frames, bins) of (batch, channels, size + n hops)."""
+        if self.paired:
+            part = torch.complex(part[:, 0], part[:, 1]).unsqueeze(1)
+        frames = part.unfold(-1, self.size, self.hop)
+        return torch.fft.fft(frames) if self.paired else torch.fft.rfft(frames)
+
+    def spectra(
+        self, x: torch.Tensor, send: torch.Tensor | None, start: int, count: int, kept: dict | None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """What `count` frames from output sample `start` on hear of a whole sound and its send."""
+        key = (start, count, self.size, self.hop, self.lead, self.paired)
+        if kept is not None and key in kept:
+            return kept[key], None
+        heard = [
+            None if sound is None else self.heard(_window(sound, self, start, count))
+            for sound in (None if self.plain and send is not None else x, send)
+        ]
+        if kept is not None:
+            kept[key] = heard[0]
+        return heard[0], heard[1]
+
+    def answer(self, x: torch.Tensor | None, send: torch.Tensor | None = None) -> torch.Tensor:
+        """What the frames with these spectra sound like: (batch, channels, frames * hop)."""
+        source = x if send is None else send
+        y = source * self.same
+        if self.mirrored is not None:
+            y = torch.addcmul(y, mirror(source), self.mirrored)
+        if self.straight is not None:
+            y = torch.addcmul(y, x, self.straight)
+        if not self.paired:
+            return torch.fft.irfft(y, self.size)[..., self.size - self.hop :].flatten(-2)
+        sound = torch.view_as_real(torch.fft.ifft(y)[:, 0, :, self.size - self.hop :])
+        return sound.movedim(-1, 1).flatten(-2)
+
+    def _product(self, firs: tuple[Fir, ...]) -> torch.Tensor | None:
+        return reduce(torch.mul, map(self._spectrum, firs)) if firs else None
+
+    def _spectrum(self, fir: Fir) -> torch.Tensor:
+        transform = torch.fft.fft if self.paired else torch.fft.rfft
+        return transform(fir.taps, self.size).unsqueeze(-2)
+
+    def _room(self, room: Fir | Pair | None) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        if room is None:
+            return None, None
+        if isinstance(room, Fir):
+            return self._spectrum(room), None
+        same, mirrored = (None if part is None else torch.fft.fft(part, self.size) for part in room)
+        return same.unsqueeze(-2), None if mirrored is None else mirrored.unsqueeze(-2)
+
+
+def frame(taps: int, time: int, filters: int = 1) -> tuple[int, int]:
+    """The cheapest (size, hop) of frames for a filter of so many taps over so long a sound.
+
+    Transforms of n samples were measured to cost about n (log2 n)^2: beyond the cache they slow down.
+    """
+    best, cost = (0, 0), math.inf
+    size = min(SMALLEST_FFT, _power_of_two(time + taps - 1))
+    most = max(_power_of_two(2 * taps), 1 << 20)
+    while size <= most:
+        hop = min(size - taps + 1, time)
+        if 0 < hop < time:  # a few coarse steps, so that filters of nearly one length share transforms
+            hop -= hop % (size // 8)
+        if hop > 0:
+            frames = -(-time // hop)
+            each = size * math.log2(size) ** 2 * (2 * frames if filters == 1 else frames + 2)
+            if each < cost:
+                best, cost = (size, hop), each
+        size *= 2
+    return best
+
+
+def _room_for(x: torch.Tensor, samples: int) -> int:
+    return samples if x.device.type == "cpu" else FILLED
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << max(n - 1, 1).bit_length()
+
+
+def _firs(room: Fir | Pair | None) -> tuple[Fir, ...]:
+    return (room,) if isinstance(room, Fir) else ()
+
+
+def _of(x: torch.Tensor, which: slice) -> torch.Tensor:
+    return x if len(x) == 1 else x[which]
+
+
+def mirror(spectrum: torch.Tensor) -> torch.Tensor:
+    """The transform of conj(z) from that of z: conj Z(-f)."""
+    return torch.cat([spectrum[..., :1], spectrum[..., 1:].flip(-1)], dim=-1).conj()
+
+
+def _window(x: torch.Tensor, ready: Ready, start: int, count: int) -> torch.Tensor:
+    """What `count` frames from output sample `start` on hear; silence outside the sound."""
+    first = start + ready.lead - (ready.size - ready.hop)
+    last = first + (count - 1) * ready.hop + ready.size
+    part = x[..., max(first, 0) : max(min(last, x.shape[-1]), 0)]
+    return functional.pad(part, (max(-first, 0), last - max(first, 0) - part.shape[-1]))
+
+
+def _fill(whole: torch.Tensor, stage: Linear, x: torch.Tensor, *beside) -> None:
+    for start, block in stage.blocks(x, *beside):
+        whole[..., start : start + block.shape[-1]] = block
+
+
+def _joined(stage: Linear, x: torch.Tensor, *beside) -> torch.Tensor:
+    blocks = [block for _, block in stage.blocks(x, *beside)]
+    return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=-1)
+
+
+def remade(make: Callable[..., torch.Tensor], *given, **settings) -> torch.Tensor:
+    """`make(...)`, of which nothing but what was given is kept for the way back: there it is made again."""
+    from torch.utils.checkpoint import checkpoint
+
+    return checkpoint(make, *given, use_reentrant=False, preserve_rng_state=False, **settings)

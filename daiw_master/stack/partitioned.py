@@ -1,0 +1,91 @@
+"""A long filter without delay: its answer in parts as long as a block, each part one product a block.
+
+Uniformly partitioned overlap-save with a frequency-domain delay line (Wefers 2015, Partitioned
+convolution algorithms for real-time auralization, 5.3).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from daiw_master.stack.linear import mirror
+
+
+class Partitioned:
+    """Real or complex sound through taps of the same kind, any number of samples at a time, at once.
+
+    `taps` (batch or 1, rows or 1, taps); sounds are (batch, rows, n). With complex sound, `mirrored`
+    answers its conjugate. The parts are `block` samples long: a push of exactly so many costs two
+    transforms of twice as many and one product for each part; shorter ones transform as often as pushed.
+    All memory is taken at the start, for sounds shaped like `like` (batch, channels, n).
+    """
+
+    def __init__(self, taps: torch.Tensor, mirrored: torch.Tensor | None, block: int, like: torch.Tensor):
+        self.block, self.complex = block, taps.is_complex()
+        batch, rows = max(len(taps), len(like)), 1 if self.complex else like.shape[1]
+        self._filters = [self._parts(part) for part in (taps, mirrored) if part is not None]
+        self.parts = len(self._filters[0])
+        self._sound = taps.new_zeros(len(like), rows, 2 * block)
+        self._at = 0
+        # Every spectrum is kept twice, a lap apart, so that the last ones always lie side by side.
+        shape = self._spectrum().shape
+        self._heard = [torch.zeros(2 * self.parts, *shape, dtype=self._filters[0].dtype, device=taps.device)]
+        self._heard *= len(self._filters)
+        self._heard = [heard.clone() for heard in self._heard]
+        self._next = 0
+        answer = torch.broadcast_shapes(shape, self._filters[0].shape[1:])
+        self._product = torch.empty(
+            max(self.parts - 1, 0), *answer, dtype=self._filters[0].dtype, device=taps.device
+        )
+        self._past = torch.zeros(batch, *answer[1:], dtype=self._filters[0].dtype, device=taps.device)
+
+    def push(self, x: torch.Tensor) -> torch.Tensor:
+        """The next samples in, as many out."""
+        made = []
+        for piece in x.split([*self._cuts(x.shape[-1])], dim=-1):
+            start, stop = self._at, self._at + piece.shape[-1]
+            self._sound[..., self.block + start : self.block + stop] = piece
+            spectra = self._mirrors(self._spectrum())
+            y = self._past + sum(parts[-1] * now for parts, now in zip(self._filters, spectra, strict=True))
+            y = torch.fft.ifft(y) if self.complex else torch.fft.irfft(y, 2 * self.block)
+            made.append(y[..., self.block + start : self.block + stop])
+            self._at = stop
+            if stop == self.block:
+                self._turn(spectra)
+        return made[0] if len(made) == 1 else torch.cat(made, dim=-1)
+
+    def _cuts(self, count: int):
+        """How many of `count` samples fall into this block, the next and so on."""
+        at = self._at
+        while count:
+            piece = min(count, self.block - at)
+            yield piece
+            count, at = count - piece, 0
+
+    def _turn(self, spectra: list[torch.Tensor]) -> None:
+        """A block is full: what it and those before it will answer in the next."""
+        self._past.zero_()
+        for heard, parts, now in zip(self._heard, self._filters, spectra, strict=True):
+            heard[self._next] = heard[self._next + self.parts] = now
+            if self.parts > 1:
+                oldest = self._next + 2
+                torch.mul(heard[oldest : oldest + self.parts - 1], parts[:-1], out=self._product)
+                self._past += self._product.sum(0)
+        self._next = (self._next + 1) % self.parts
+        self._sound[..., : self.block] = self._sound[..., self.block :]
+        self._sound[..., self.block :] = 0
+        self._at = 0
+
+    def _parts(self, taps: torch.Tensor) -> torch.Tensor:
+        """Spectra of the filter's parts, the last first: (parts, batch or 1, rows or 1, bins)."""
+        parts = -(-taps.shape[-1] // self.block)
+        taps = torch.nn.functional.pad(taps, (0, parts * self.block - taps.shape[-1]))
+        parts = taps.unflatten(-1, (parts, self.block)).movedim(-2, 0).flip(0)
+        transform = torch.fft.fft if self.complex else torch.fft.rfft
+        return transform(parts, 2 * self.block)
+
+    def _spectrum(self) -> torch.Tensor:
+        return torch.fft.fft(self._sound) if self.complex else torch.fft.rfft(self._sound)
+
+    def _mirrors(self, spectrum: torch.Tensor) -> list[torch.Tensor]:
+        return [spectrum, mirror(spectrum)][: len(self._filters)]
