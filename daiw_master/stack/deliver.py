@@ -28,7 +28,7 @@ from daiw_master.units import gain_from_db
 
 #: A round aims this far above its loudness, and what comes out too loud by no more than the second is
 #: turned down with the trim: that costs as much room under the ceiling, and saves a round.
-FIRST_AIM_LU, NEXT_AIM_LU, TURNED_DOWN_LU = 0.06, 0.01, 0.15
+FIRST_AIM_LU, NEXT_AIM_LU, TURNED_DOWN_LU = 0.05, 0.01, 0.15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,5 +261,5 @@ class _Desk:
         for block in self.sound.blocks():
             yield block
             told += block.shape[-1]
-            self._told = first + (until - first) * told / self.sound.time
+            self._told = first + (until - first) * told / max(self.sound.time, 1)
             self.progress(self._told)

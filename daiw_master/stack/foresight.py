@@ -73,7 +73,7 @@ class Foresight:
         self.limiter = {"release_ms": release_ms, "lookahead_ms": lookahead_ms}
         power = averaged(survey.seen.loud[0], HOP_TICKS)
         self._music = power >= power.max() * power_from_db(MUSIC_DB)
-        self._missed_lu = self._missed_db = 0.0
+        self._missed = (0.0, 0.0)  # LU and dB that the last forecast lacked
 
     def p99_db(self, reduction_db: torch.Tensor) -> float:
         """What a reduction every 10 ms (hops,) stays under in 99 % of the music."""
@@ -81,12 +81,15 @@ class Foresight:
 
     def heard(self, gain_db: float, loudness_lufs: float, p99_db: float) -> None:
         """What really came out at a gain."""
-        self._missed_lu = self._missed_db = 0.0
-        foretold_lufs, foretold_db = self.at(gain_db)
-        self._missed_lu, self._missed_db = loudness_lufs - foretold_lufs, p99_db - foretold_db
+        foretold_lufs, foretold_db = self._foretold(gain_db)
+        self._missed = (loudness_lufs - foretold_lufs, p99_db - foretold_db)
 
     def at(self, gain_db: float) -> tuple[float, float]:
         """Loudness, and the 99th percentile of the reduction, at a gain before the limiter."""
+        loudness, p99_db = self._foretold(gain_db)
+        return loudness + self._missed[0], p99_db + self._missed[1]
+
+    def _foretold(self, gain_db: float) -> tuple[float, float]:
         power, reduction = HopTrace(PEAKS_PER_TICK), HopTrace(PEAKS_PER_TICK * HOP_TICKS)
         under_db = self.ceiling_dbtp - gain_db
         for _, block in reduction_blocks(self._peaks_db[None].float(), self.clock, under_db, **self.limiter):
@@ -94,10 +97,10 @@ class Foresight:
             reduction.add(block)
         loud = self.seen.loud * (power.means() * power_from_db(gain_db))
         loudness = float(integrated_loudness(replace(self.seen, loud=loud)))
-        return loudness + self._missed_lu, self.p99_db(reduction.means()) + self._missed_db
+        return loudness, self.p99_db(reduction.means())
 
     def gain_for(self, loudness_lufs: float, start_db: float, most_db: float) -> tuple[float, bool]:
-        """The gain for a loudness, and False; or the highest that keeps reduction under `most_db`, and True."""
+        """The gain for a loudness, and False; or the highest with less reduction than `most_db`, and True."""
         search, gain_db, cap_db = Secant(), start_db, None
         for _ in range(_TRIES):
             loudness, p99_db = self.at(gain_db)
@@ -120,8 +123,11 @@ class Foresight:
 
         high, high_over = too_much_db, over(too_much_db)
         # No reduction exceeds gain + peak - ceiling, so here nothing is over the cap.
-        low = self.ceiling_dbtp - self.highest_db + most_db - max(self._missed_db, 0.0)
+        low = self.ceiling_dbtp - self.highest_db + most_db
         low_over = over(low)
+        while low_over > 0:  # what the forecast lacked has to be made room for
+            low, high, high_over = low - 1.0, low, low_over
+            low_over = over(low)
         while low_over < -CAP_TOLERANCE_DB and high - low > CAP_TOLERANCE_DB / 2:
             # Aim just under the cap by secant, kept away from the ends so that the bracket shrinks.
             aim = low + (high - low) * (low_over + CAP_TOLERANCE_DB / 2) / (low_over - high_over)
