@@ -19,12 +19,16 @@ import torch
 from daiw_master.errors import InputError
 from daiw_master.stack.chain import chain_space, qualified, run_chain
 from daiw_master.stack.effect import Effect, Setting, batch_of, check_batch
+from daiw_master.stack.eq import EQ
+from daiw_master.stack.linear import Linear
+from daiw_master.stack.linear_response import linear_response
+from daiw_master.stack.reverb import REVERB
 
 #: Samples of all channels, windows and candidates that go through the chain together. On a processor
 #: a few megabytes amortise the small steps and still lie in the last cache; a graph for the way back
 #: holds some sixty times its sound. A GPU wants to be filled.
 SAMPLES_AT_ONCE = {"cpu": 1 << 21, "cuda": 1 << 26}
-SAMPLES_AT_ONCE_LEARNING = {"cpu": 1 << 20, "cuda": 1 << 26}
+SAMPLES_AT_ONCE_LEARNING = {"cpu": 1 << 19, "cuda": 1 << 26}
 
 Made = TypeVar("Made")
 #: From sounds (candidates, windows, channels, time) to one number a candidate, or to anything else.
@@ -72,8 +76,7 @@ class Population:
             with torch.no_grad():
                 return which, task.play(task.knobs(which))
 
-        with torch.no_grad():
-            task.share()
+        task.share()
         yield from self._side_by_side(play, task.groups)
 
     def listen(self, settings: Mapping[str, Setting], listener: Listener[torch.Tensor]) -> torch.Tensor:
@@ -87,8 +90,7 @@ class Population:
             with torch.no_grad():
                 return _one_each(listener(task.play(task.knobs(which))), which)
 
-        with torch.no_grad():
-            task.share()
+        task.share()
         return torch.cat(list(self._side_by_side(hear, task.groups)))
 
     def gradient(
@@ -101,7 +103,7 @@ class Population:
         knob given as a tensor. InputError where a stage that moves offers no gradient (a plugin).
         """
         task = self._task(settings, SAMPLES_AT_ONCE_LEARNING)
-        for place, effect in list(self.placed.items())[task.shared :]:
+        for place, effect in {**task.filters, **task.rest}.items():
             if not effect.differentiable:
                 raise InputError(
                     f"{place} offers no gradient; search its chain with run or listen, "
@@ -129,8 +131,7 @@ class Population:
             }
             return losses.detach(), found
 
-        with torch.no_grad():
-            task.share()
+        task.share()
         parts = list(self._side_by_side(uphill, task.groups))
         names = parts[0][1] if parts else ()
         return (
@@ -194,17 +195,24 @@ class _Task:
             for name, value in flat.items()
         }
         own = {name.partition(".")[0] for name, value in flat.items() if isinstance(value, torch.Tensor)}
-        places = list(population.placed)
-        #: How many stages at the head of the chain everybody shares.
-        self.shared = next((i for i, place in enumerate(places) if place in own), len(places))
+        stages = list(population.placed.items())
+        shared = next((i for i, (place, _) in enumerate(stages) if place in own), len(stages))
+        narrow = population.x.shape[1] <= 2  # more channels are the effects' own to refuse
+        filters = list(itertools.takewhile(lambda stage: narrow and _is_filter(stage[1]), stages[shared:]))
+        #: Stages everybody shares, then those that are filters of what these make, then all others.
+        self.shared, self.filters = dict(stages[:shared]), dict(filters)
+        self.rest = dict(stages[shared + len(filters) :])
         size = group or max(1, at_once[population.x.device.type] // max(1, population.x.numel()))
         self.groups = [slice(first, min(first + size, count)) for first in range(0, count, size)]
-        self.head: torch.Tensor | None = None
+        self.head = population.x
+        #: Each window's transforms, taken once for the filters of all groups.
+        self.heard: list[dict] = [{} for _ in population.x]
 
     def share(self) -> None:
         """Make what everybody shares, once."""
-        x, extras = self.of.x, self.of.extras
-        self.head = run_chain(self._stages(0, self.shared), x, self.of.rate, self.settings, **extras)
+        with torch.no_grad():
+            of = self.of
+            self.head = run_chain(self.shared, of.x, of.rate, self.settings, **of.extras)
 
     def knobs(self, which: slice) -> dict[str, Setting]:
         return {
@@ -214,28 +222,48 @@ class _Task:
 
     def play(self, knobs: Mapping[str, Setting]) -> torch.Tensor:
         """The rest of the chain for some candidates: (candidates, windows, channels, time)."""
-        head, windows, count = self.head, len(self.head), batch_of(knobs)
-        extras = dict(self.of.extras)
+        windows, count, extras = len(self.head), batch_of(knobs), self.of.extras
+        line = self._line(knobs)
+        if line is not None:
+            parts = [
+                line(self.head[i : i + 1], _window(extras.get("send"), i), kept=heard).expand(count, -1, -1)
+                for i, heard in enumerate(self.heard)
+            ]
+            y, stages = torch.stack(parts, dim=1).flatten(0, 1) if windows > 1 else parts[0], self.rest
+        else:
+            y, stages = self.head, {**self.filters, **self.rest}
+            if windows > 1:  # one window broadcasts and is not copied
+                y = y.repeat(count, 1, 1)
         if windows > 1:
-            # Candidate by candidate, all windows of each: one window broadcasts and is not copied.
-            head = head.repeat(count, 1, 1)
             knobs = {
                 name: value.repeat_interleave(windows) if isinstance(value, torch.Tensor) else value
                 for name, value in knobs.items()
             }
             extras = {
-                name: value.repeat(count, *[1] * (value.ndim - 1))
-                if isinstance(value, torch.Tensor) and len(value) == windows
-                else value
-                for name, value in extras.items()
+                name: extra.repeat(count, *[1] * (extra.ndim - 1))
+                if isinstance(extra, torch.Tensor) and len(extra) == windows
+                else extra
+                for name, extra in extras.items()
             }
-        places = len(self.of.placed)
-        y = run_chain(self._stages(self.shared, places), head, self.of.rate, knobs, **extras)
+        y = run_chain(stages, y, self.of.rate, knobs, **extras)
         y = y.clone() if y is self.head else y
         return y.expand(count * windows, -1, -1).unflatten(0, (count, windows))
 
-    def _stages(self, first: int, last: int) -> dict[str, Effect]:
-        return dict(list(self.of.placed.items())[first:last])
+    def _line(self, knobs: Mapping[str, Setting]) -> Linear | None:
+        """The filters at these settings as one; None where there are none, or they do not go into one."""
+        stages = [
+            (effect.name, {p.name: knobs.get(f"{place}.{p.name}", p.default) for p in effect.params})
+            for place, effect in self.filters.items()
+        ]
+        return linear_response(stages, self.head, self.of.rate) if stages else None
+
+
+def _is_filter(effect: Effect) -> bool:
+    return any(effect is row for row in (REVERB, EQ))
+
+
+def _window(send: torch.Tensor | None, i: int) -> torch.Tensor | None:
+    return send if send is None or len(send) == 1 else send[i : i + 1]
 
 
 def _one_each(heard: torch.Tensor, which: slice) -> torch.Tensor:

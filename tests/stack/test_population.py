@@ -172,7 +172,20 @@ def test_a_plugin_may_run_but_not_learn(sound):
         pytest.skip(str(error))
 
 
+def test_two_rooms_do_not_go_into_one_filter(sound):
+    placed = qualified([EFFECTS["reverb"], EFFECTS["eq"], EFFECTS["reverb"]])
+    settings = {f"{place}.decay_s": 0.3 for place in ("reverb", "reverb_2")}
+    settings |= {"reverb.wet_db": torch.tensor([-20.0, -14.0]), "reverb_2.wet_db": -18.0, "eq.tilt_db": 1.0}
+    together = played(Population(placed, sound, RATE), settings)
+    for i in range(2):
+        single = run_chain(placed, sound, RATE, alone(settings, i))
+        assert (together[i] - single).abs().max() < 1e-5
+
+
 def test_refusals_say_what_came(sound):
+    quadrophony = torch.cat([sound, sound], dim=1)
+    with pytest.raises(InputError, match="4 channels"):
+        Population(HOUSE, quadrophony, RATE).listen({"reverb.wet_db": torch.tensor([-20.0])}, power)
     population = Population(HOUSE, sound, RATE)
     with pytest.raises(InputError, match="population.*shape"):
         Population(HOUSE, sound[0], RATE)
