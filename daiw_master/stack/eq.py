@@ -114,6 +114,8 @@ def _response(
     Worked out in double and multiplied in `dtype`. A few frequencies at a time stay in cache; with
     gradients each stretch is made anew on the way back, so that no section's curve is kept.
     """
+    if not sections:
+        return torch.ones(1, len(hz), dtype=torch.complex128, device=hz.device)
     sine, cosine = torch.sin(math.pi * hz / rate), torch.cos(math.pi * hz / rate)
     grid = torch.stack([cosine**2, -(sine**2), sine * cosine]).to(dtype)
     factors = []

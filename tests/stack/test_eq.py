@@ -137,3 +137,9 @@ def test_the_curve_refuses_what_the_knobs_refuse():
         eq_response_db({"peak_1_gain_db": 13.0}, torch.tensor([100.0]), 44100)
     with pytest.raises(UnknownNameError, match="peak_1_gain_db"):
         eq_response_db({"peak_1_gain": 3.0}, torch.tensor([100.0]), 44100)
+
+
+def test_an_equaliser_at_rest_is_a_flat_line():
+    assert torch.equal(
+        eq_response_db({}, torch.tensor([20.0, 1000.0, 20000.0]), 44100), torch.zeros(1, 3).double()
+    )
