@@ -11,6 +11,7 @@ from daiw_master.cli.intent import intent as intent_commands
 from daiw_master.cli.options import mastering_options
 from daiw_master.cli.preset import preset as preset_commands
 from daiw_master.cli.run import output_paths, run, slug
+from daiw_master.cli.stopping import Stopped, stoppable
 from daiw_master.errors import DaiwMasterError
 
 __all__ = ["main", "output_paths", "slug"]
@@ -24,13 +25,14 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context):
         try:
-            return super().invoke(ctx)
+            with stoppable():
+                return super().invoke(ctx)
         except DaiwMasterError as error:
             click.echo(f"daiw-master: {error}", err=True)
             ctx.exit(2)
-        except KeyboardInterrupt:
-            click.echo("daiw-master: stopped; nothing was written", err=True)
-            ctx.exit(130)
+        except Stopped as stopped:
+            click.echo("daiw-master: stopped; no file is left half written", err=True)
+            ctx.exit(stopped.exit_code)
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})

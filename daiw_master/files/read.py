@@ -41,6 +41,8 @@ class FileSound:
 
     def read(self, start: int, stop: int) -> torch.Tensor:
         """(1, channels, stop - start); both ends must lie inside the sound."""
+        if start == stop:
+            return torch.zeros(1, self.channels, 0)
         block = torch.from_numpy(self._source.read(start, stop - start)).unsqueeze(0)
         if block.shape[-1] < stop - start:
             raise cut_off(self.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -145,11 +146,13 @@ class _Checked:
     def blocks(self, size: int = BLOCK) -> Iterator[torch.Tensor]:
         for block in self._sound.blocks(size):
             block = block.detach()
+            if not block.shape[-1]:
+                continue
             peak = _peak(block)
             if not math.isfinite(peak):
                 raise InputError("the sound to write holds NaN or infinity")
             if self._clips and peak > _FULL_SCALE:
-                peak = max(_peak(other.detach()) for other in self._sound.blocks(size))
+                peak = max(_peak(other.detach()) for other in self._sound.blocks(size) if other.shape[-1])
                 raise InputError(
                     f"the sound peaks {20 * math.log10(peak):.2f} dB above full scale and would clip; "
                     f"lower it or write 32f WAV"
@@ -209,12 +212,20 @@ def _encode_by_pedalboard(
 ) -> None:
     from pedalboard.io import AudioFile  # only when an encoder is needed
 
-    try:
-        with AudioFile(disk, "w", sound.rate, sound.channels, depth, quality, format=codec) as file:
-            for block in samples:
-                # Left-justified int32 is stored as it is; floats would be truncated towards -infinity
-                # by up to one step (a quarter of all samples at 16 bits).
+    with _refusals(codec):
+        file = AudioFile(disk, "w", sound.rate, sound.channels, depth, quality, format=codec)
+    with file:
+        for block in samples:
+            # Left-justified int32 is stored as it is; floats would be truncated towards -infinity by
+            # up to one step (a quarter of all samples at 16 bits).
+            with _refusals(codec):
                 file.write(block << (32 - depth) if block.dtype == np.int32 else block)
+
+
+@contextlib.contextmanager
+def _refusals(codec: str) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, RuntimeError) as error:
         raise WriteError(f"cannot write {codec}: {' '.join(str(error).split())}") from error
 
