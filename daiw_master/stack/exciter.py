@@ -22,8 +22,9 @@ from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.flow import Flow, Nearby
+from daiw_master.stack.harmonics import polynomial, shaped
 from daiw_master.stack.hops import drawn, smoothed
-from daiw_master.stack.oversample import FACTOR, REACH, down, up
+from daiw_master.stack.oversample import REACH
 from daiw_master.units import gain_from_db, samples_from_ms
 
 #: Mix, drive, balance and cutoff.
@@ -63,8 +64,8 @@ QUIET, QUIET_POWER = 1e-6, 1e-12
 WEAKEST = 1e-4
 #: Hops a sample depends on beyond those of envelope and level: the lines they are drawn with.
 LINES = 4
-#: Samples made at a time, and of those, samples at four times the rate at a time.
-PART, INNER = 2**16, 2**13
+#: Samples made at a time.
+PART = 2**17
 
 
 def _high_pass(cutoff_hz: torch.Tensor, rate: int, filter_ms: float) -> torch.Tensor:
@@ -75,44 +76,6 @@ def _high_pass(cutoff_hz: torch.Tensor, rate: int, filter_ms: float) -> torch.Te
     magnitude = (steep[..., 1:] / (1 + steep[..., 1:])).sqrt()
     magnitude = functional.pad(magnitude, (1, 0))  # exactly nothing at 0 Hz, without the root's gradient
     return torch.fft.irfft(magnitude, size).roll(size // 2, dims=-1).to(cutoff_hz.dtype)
-
-
-def polynomial(drive_db: torch.Tensor, even_odd: torch.Tensor) -> list[torch.Tensor]:
-    """Coefficients of u^2 ... u^7 for the shaper; constant and linear parts are left out.
-
-    A full-scale sine gets exactly harmonics 2 to 7 of two curves: odd ones of tanh(g u), even ones
-    of sqrt(1 + (g u)^2), from their Chebyshev expansions (Le Brun 1979, Digital waveshaping
-    synthesis; Gauss-Chebyshev quadrature); each side has unit power before `even_odd` weighs them.
-    """
-    g = gain_from_db(drive_db.double())
-    angle = (torch.arange(256, dtype=torch.float64, device=g.device) + 0.5) * (math.pi / 256)
-    driven = g * angle.cos()
-    odd = {k: (driven.tanh() * (k * angle).cos()).mean(-1, keepdim=True) for k in (3, 5, 7)}
-    even = {k: ((1 + driven**2).sqrt() * (k * angle).cos()).mean(-1, keepdim=True) for k in (2, 4, 6)}
-    balance = (even_odd.double() + 1) * (math.pi / 4)
-    c = {
-        k: weight * value / sum(other**2 for other in side.values()).sqrt()
-        for side, weight in ((odd, balance.sin()), (even, balance.cos()))
-        for k, value in side.items()
-    }
-    # T2 ... T7 written out in powers of u
-    coefficients = [
-        2 * c[2] - 8 * c[4] + 18 * c[6],
-        4 * c[3] - 20 * c[5] + 56 * c[7],
-        8 * c[4] - 48 * c[6],
-        16 * c[5] - 112 * c[7],
-        32 * c[6],
-        64 * c[7],
-    ]
-    return [value.to(drive_db.dtype) for value in coefficients]
-
-
-def _shape(u: torch.Tensor, a: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """The polynomial at u, even and odd halves by Horner in u^2, and u^2 itself."""
-    w = u * u
-    even = torch.addcmul(a[0], a[4] * w + a[2], w)
-    odd = torch.addcmul(a[1], a[5] * w + a[3], w)
-    return torch.addcmul(even, odd, u) * w, w
 
 
 def _envelope(band: torch.Tensor, hop: int, hops: int) -> torch.Tensor:
@@ -126,22 +89,11 @@ def _envelope(band: torch.Tensor, hop: int, hops: int) -> torch.Tensor:
 def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int, windows: Windows) -> torch.Tensor:
     """Harmonics of the band, as loud as the band itself; `band` is a whole number of hops long."""
     envelope = HEADROOM * _envelope(band, hop, windows.envelope_hops)
-    hops, step, edge = envelope.shape[-1], max(INNER // hop, 1), math.ceil(REACH / hop)
-    scaled = band / drawn(envelope, hop)
-    made, moments = [], []
-    for first in range(0, hops, step):
-        stop = min(first + step, hops)
-        low, high = max(first - edge, 0), min(stop + edge, hops)
-        u = up(scaled[..., low * hop : high * hop]).clamp(-1.0, 1.0)
-        h, w = _shape(u, a)
-        made.append(down(h)[..., (first - low) * hop : (stop - low) * hop])
-        inner = slice((first - low) * hop * FACTOR, (stop - low) * hop * FACTOR)
-        u, h, w = (part[..., inner].unflatten(-1, (-1, FACTOR * hop)) for part in (u, h, w))
-        moments.append(torch.stack([product.mean(-1) for product in (w, u * h, h * h, h)]))
-    level, linear = _fit(torch.cat(moments, dim=-1).double(), windows)
+    made, moments = shaped(band / drawn(envelope, hop), a, hop)
+    level, linear = _fit(moments.double(), windows)
     # level * (h - linear * u), back at the band's own height
     of_made, of_band = (level * envelope).to(band.dtype), (level * linear).to(band.dtype)
-    return drawn(of_made, hop) * torch.cat(made, dim=-1) - drawn(of_band, hop) * band
+    return drawn(of_made, hop) * made - drawn(of_band, hop) * band
 
 
 def _fit(moments: torch.Tensor, windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,10 +12,12 @@ from torch.nn import functional
 from daiw_master.stack.blocks import by_neighbourhood
 
 FACTOR = 4
-#: Samples a frame holds at the low rate; each frame is one row of a matrix product.
-FRAME = 32
-#: How far the filters reach to either side, in samples at the low rate. Flat up to 1/2 - 2.5 / reach
-#: of the rate: the usual two, and one for curves that bend the whole sound (flat to 0.42: 18.6 kHz).
+#: Samples a frame holds at the low rate; each frame is one row of a matrix product. Half of a longer
+#: frame's product is zeros, a shorter one leaves the processor too little to do at a time.
+FRAME = 16
+#: How far the filters reach to either side, in samples at the low rate: multiples of half a frame. Flat
+#: up to 1/2 - 2.5 / reach of the rate: the usual two, and one for curves that bend the whole sound (flat
+#: to 0.42: 18.6 kHz).
 UP_REACH, DOWN_REACH, SHARP_REACH = 16, 24, 32
 REACH = UP_REACH + DOWN_REACH
 STOP_BAND_DB = 80.0
@@ -23,8 +25,8 @@ STOP_BAND_DB = 80.0
 BEND_FACTOR = 8
 #: How far a bent sample hears to either side.
 BEND_REACH = 2 * SHARP_REACH
-#: Samples bent at a time, at the low rate: a block stays in cache at the high one.
-BEND_BLOCK = 2**12
+#: Samples of all channels and items bent at a time, at the low rate: a block stays in cache at the high one.
+BEND_BLOCK = 2**13
 
 
 def bend(x: torch.Tensor, curve: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
@@ -40,7 +42,8 @@ def bend(x: torch.Tensor, curve: Callable[[torch.Tensor], torch.Tensor]) -> torc
 
     # Between its samples a sound begins before the first one and ends after the last.
     padded = functional.pad(x, (BEND_REACH, BEND_REACH))
-    return by_neighbourhood(bent, padded, FRAME, BEND_REACH, BEND_BLOCK)[..., BEND_REACH:-BEND_REACH]
+    size = max(BEND_BLOCK // (len(x) * x.shape[1]), BEND_REACH)
+    return by_neighbourhood(bent, padded, FRAME, BEND_REACH, size)[..., BEND_REACH:-BEND_REACH]
 
 
 def up(x: torch.Tensor, factor: int = FACTOR, reach: int = UP_REACH) -> torch.Tensor:
@@ -48,24 +51,80 @@ def up(x: torch.Tensor, factor: int = FACTOR, reach: int = UP_REACH) -> torch.Te
 
     80 dB down from Nyquist on, so no image is left to be distorted; flat to 0.34 of the rate.
     """
-    matrix = _matrix(reach, factor, rising=True).to(x)
-    return _frames(x, FRAME, reach, matrix, factor * x.shape[-1])
+    time = x.shape[-1]
+    padded = functional.pad(x, (reach, reach + -time % FRAME))
+    return _Spread.apply(padded, rising(reach, factor, x)).flatten(-2)[..., : factor * time]
 
 
 def down(x: torch.Tensor, factor: int = FACTOR, reach: int = DOWN_REACH) -> torch.Tensor:
     """(..., factor * time) back at the low rate; 80 dB down from Nyquist on, flat to 0.4 of the rate."""
-    matrix = _matrix(reach, factor, rising=False).to(x)
-    return _frames(x, factor * FRAME, factor * reach, matrix, x.shape[-1] // factor)
+    time = x.shape[-1] // factor
+    if missing := -time % FRAME:
+        x = functional.pad(x, (0, factor * missing))
+    frames = x.unflatten(-1, (-1, factor * FRAME))
+    return _Gathered.apply(frames, falling(reach, factor, x))[..., reach : reach + time]
 
 
-def _frames(x: torch.Tensor, hop: int, reach: int, matrix: torch.Tensor, length: int) -> torch.Tensor:
-    padded = functional.pad(x, (reach, reach + -x.shape[-1] % hop))
-    return (padded.unfold(-1, hop + 2 * reach, hop) @ matrix).flatten(-2)[..., :length]
+def spread(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """Every frame and its neighbourhood through a matrix: (..., n + 2 reach) -> (..., n / FRAME, outputs).
+
+    `matrix` is (FRAME + 2 reach, outputs).
+    """
+    return x.unfold(-1, len(matrix), FRAME) @ matrix
+
+
+def gathered(frames: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """What frames (..., frames, inputs) give to their neighbourhood, summed: (..., n + 2 reach).
+
+    The adjoint of `spread`, `matrix` (inputs, FRAME + 2 reach): products in place of windows, so that
+    nothing at the high rate is copied.
+    """
+    lead, (count, inputs) = frames.shape[:-2], frames.shape[-2:]
+    rows = frames.reshape(-1, count, inputs)
+    pieces = matrix.unflatten(-1, (-1, FRAME)).transpose(0, 1).unsqueeze(1).expand(-1, len(rows), -1, -1)
+    y = frames.new_zeros(len(rows), count + len(pieces) - 1, FRAME)
+    for late, piece in enumerate(pieces):
+        y[:, late : late + count].baddbmm_(rows, piece)
+    return y.reshape(*lead, -1)
+
+
+class _Spread(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(matrix)
+        return spread(x, matrix)
+
+    @staticmethod
+    def backward(ctx, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (matrix,) = ctx.saved_tensors
+        return gathered(slope, matrix.t()), None
+
+
+class _Gathered(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, frames: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(matrix)
+        return gathered(frames, matrix)
+
+    @staticmethod
+    def backward(ctx, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (matrix,) = ctx.saved_tensors
+        return spread(slope, matrix.t()), None
+
+
+def rising(reach: int, factor: int, like: torch.Tensor) -> torch.Tensor:
+    """The matrix for `spread` that raises the rate: (FRAME + 2 reach, factor * FRAME)."""
+    return _matrix(reach, factor, like.dtype, like.device) * factor
+
+
+def falling(reach: int, factor: int, like: torch.Tensor) -> torch.Tensor:
+    """The matrix for `gathered` that lowers the rate: (factor * FRAME, FRAME + 2 reach)."""
+    return _matrix(reach, factor, like.dtype, like.device).t()
 
 
 @cache
-def _matrix(reach: int, factor: int, rising: bool) -> torch.Tensor:
-    """A Kaiser-windowed sinc, written out as (inputs of a frame, outputs of a frame), float64.
+def _matrix(reach: int, factor: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A Kaiser-windowed sinc between a frame's neighbourhood and its samples at the high rate.
 
     Slope and beta for 80 dB: Oppenheim and Schafer, eqs. 7.75 and 7.76.
     """
@@ -73,14 +132,8 @@ def _matrix(reach: int, factor: int, rising: bool) -> torch.Tensor:
     slope = (STOP_BAND_DB - 8) / (2.285 * 2 * half) / (2 * math.pi)  # of the high rate
     cutoff = 0.5 / factor - slope / 2  # the stop band begins at the low rate's Nyquist
     beta = 0.1102 * (STOP_BAND_DB - 8.7)
-    if rising:
-        inputs = factor * (torch.arange(FRAME + 2 * reach) - reach)
-        outputs = torch.arange(factor * FRAME)
-    else:
-        inputs = torch.arange(factor * (FRAME + 2 * reach)) - half
-        outputs = factor * torch.arange(FRAME)
-    lag = (outputs - inputs[:, None]).double()
+    low = factor * (torch.arange(FRAME + 2 * reach) - reach)
+    lag = (torch.arange(factor * FRAME) - low[:, None]).double()
     window = torch.special.i0(beta * (1 - (lag / half) ** 2).clamp_min(0.0).sqrt())
     window = window / torch.special.i0(torch.tensor(beta, dtype=torch.float64)) * (lag.abs() <= half)
-    gain = factor if rising else 1.0
-    return 2 * cutoff * gain * torch.sinc(2 * cutoff * lag) * window
+    return (2 * cutoff * torch.sinc(2 * cutoff * lag) * window).to(dtype).to(device)
