@@ -87,15 +87,15 @@ class DynamicsFlow(FaderFlow):
     """Dynamics in the middle of a song. What it remembers: a few numbers for each needle, under a hop of
     sound, and for a ride, which hears first, one number for each 0.1 s (144 KB an hour).
 
-    Latency: compressor and expanders wait for their hop, 8 samples at 44.1 and 48 kHz. Live blocks of
-    whole hops come out at once (0 samples); blocks of any length up to 7 samples late. The shaper
-    draws its gain between the middles of hops four times as long: 16 samples (0.36 ms) late where
-    blocks are multiples of 32, up to 47 for any length.
+    Latency, live: compressor and expanders wait for their hop, 8 samples at 44.1 and 48 kHz. Blocks of
+    whole hops (64, 128, 512) come out at once, 0 samples late; others up to 7. The shaper draws its gain
+    between the middles of hops four times as long: 16 samples (0.36 ms) late where blocks are multiples
+    of 32, up to 44 for others. A file (`block` 65536) is gathered, four blocks at a time.
     """
 
     def __init__(self, rate: int, knobs: Mapping[str, Setting], block: int = BLOCK) -> None:
         hop = control_hop(rate)
-        super().__init__(hop, batch_of(knobs))
+        super().__init__(hop, block, batch_of(knobs))
         self.rate, self.knobs = rate, dict(knobs)
         self._shape = _shapes(knobs)
         step = hop * (_SHAPER_HOPS if self._shape else 1)
@@ -113,9 +113,9 @@ class DynamicsFlow(FaderFlow):
     def resume(self, before: DynamicsFlow) -> None:
         """Go on where another flow of this effect stands, with these settings: needles and waiting sound
         are taken over, so that a knob may be turned while music plays."""
-        own = (self.rate, self.knobs, self.batch, self._shape, self.latency, self.hears_first)
-        self.__dict__.update(copy.deepcopy(before.__dict__))
-        self.rate, self.knobs, self.batch, self._shape, self.latency, self.hears_first = own
+        names = ("rate", "knobs", "batch", "latency", "hears_first", "_shape", "_least")
+        own = {name: self.__dict__[name] for name in names}
+        self.__dict__.update(copy.deepcopy(before.__dict__) | own)
 
     @torch.no_grad()
     def hear(self, x: torch.Tensor) -> None:

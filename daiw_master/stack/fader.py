@@ -10,6 +10,10 @@ from daiw_master.sounds import BLOCK
 from daiw_master.stack.envelope import Fader
 from daiw_master.stack.flow import Flow
 
+#: Samples of a file that are turned together: a trace of thirty thousand values costs little more than
+#: one of eight thousand, since most of it is the number of steps.
+GATHERED = 4 * BLOCK
+
 
 class FaderFlow(Flow):
     """One or more layers of sound, each turned along its own gain, hop by hop.
@@ -18,11 +22,13 @@ class FaderFlow(Flow):
     `gains` may hold back whole hops too (a shaper looks ahead).
     """
 
-    def __init__(self, hop: int, batch: int = 1) -> None:
+    def __init__(self, hop: int, block: int, batch: int = 1) -> None:
         self.hop, self.batch = hop, batch
+        self._least = 1 if block < BLOCK else GATHERED  # new samples that are worth a start
         self._fader = Fader(hop)
-        self._sounds: tuple[torch.Tensor, ...] = ()
-        self._measured = 0  # hops of the waiting sound that `gains` has seen
+        self._waiting: list[tuple[torch.Tensor, ...]] = []  # every layer's sound, in pieces
+        self._time = 0  # its length
+        self._measured = 0  # hops of it that `gains` has seen
 
     def layers(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The sounds the faders stand on, all of one length: here the sound itself."""
@@ -50,37 +56,36 @@ class FaderFlow(Flow):
         return self._moved(self.last_layers(), last=True)
 
     def _moved(self, new: tuple[torch.Tensor, ...], last: bool) -> torch.Tensor | None:
-        sounds = _behind(self._sounds, new)
-        if not sounds:
-            return None
-        time, hop = sounds[0].shape[-1], self.hop
+        hop, time = self.hop, self._time + (new[0].shape[-1] if new else 0)
         hops = -(-time // hop) if last else time // hop
-        if hops == self._measured and not (last and hops):
-            self._sounds = tuple(sound.clone() for sound in sounds)  # what was pushed may be written over
+        if not hops if last else (hops - self._measured) * hop < self._least:
+            if time > self._time:
+                self._keep(tuple(sound.clone() for sound in new), time)  # what was pushed may be written over
             return None
-        fresh = tuple(sound[..., self._measured * hop : hops * hop] for sound in sounds)
-        gains = self.gains(fresh, last)
+        pieces = [*self._waiting, new] if new else self._waiting
+        sounds = (
+            pieces[0]
+            if len(pieces) == 1
+            else tuple(torch.cat(layer, dim=-1) for layer in zip(*pieces, strict=True))
+        )
+        gains = self.gains(tuple(sound[..., self._measured * hop : hops * hop] for sound in sounds), last)
         ready = gains[0].shape[-1]
-        self._measured = hops - ready
-        self._sounds = tuple(sound[..., ready * hop :].clone() for sound in sounds)
-        if not ready:
-            return None
-        return self._fader(
+        made = self._fader(
             *((sound[..., : ready * hop], gain) for sound, gain in zip(sounds, gains, strict=True))
         )
+        self._measured, self._waiting = hops - ready, []
+        self._keep(tuple(sound[..., ready * hop :].clone() for sound in sounds), max(time - ready * hop, 0))
+        return made
 
-
-def _behind(waiting: tuple[torch.Tensor, ...], new: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """Each new sound behind what waits of it; no copy where nothing waits."""
-    if not new or not waiting or waiting[0].shape[-1] == 0:
-        return new or waiting
-    return tuple(torch.cat(pair, dim=-1) for pair in zip(waiting, new, strict=True))
+    def _keep(self, sounds: tuple[torch.Tensor, ...], time: int) -> None:
+        self._waiting.append(sounds)
+        self._time = time
 
 
 def waiting_time(step: int, ahead: int, block: int) -> int:
     """Latency in samples of a stage that makes whole steps and looks `ahead`.
 
-    A file comes in blocks of any length: up to step - 1 samples wait for their step. Live, where every
-    push is a whole number of `block`s, only what their common measure leaves over.
+    A file comes in blocks of any length, and is gathered. Live, where every push is a whole number of
+    `block`s, nothing waits but what their common measure leaves over of a step.
     """
-    return ahead + step - (math.gcd(step, block) if block < BLOCK else 1)
+    return ahead + step - math.gcd(step, block) if block < BLOCK else ahead + step - 1 + GATHERED

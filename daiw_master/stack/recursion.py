@@ -62,13 +62,14 @@ def one_pole(x: torch.Tensor, coefficient: torch.Tensor, memory: Memory | None =
         return _plain_trace(trace, x, memory)
     block = min(_TOEPLITZ, count)
     blocks = -(-count // block)
-    c = coefficient.to(torch.float64).reshape(-1, 1, 1)
-    step = torch.arange(block, device=x.device)
-    distance = step[:, None] - step[None, :]
-    response = (1 - c) * c ** distance.clamp_min(0) * (distance >= 0)
-    fade = c[:, 0] ** (step + 1)
+    c = coefficient.to(torch.float64).reshape(-1, 1)
+    powers = c ** torch.arange(block + 1, device=x.device)
+    fade = powers[:, 1:]
+    # Row k answers to x[k]: nothing up to k, then (1-c)*c^0, (1-c)*c^1, ...
+    answer = functional.pad(((1 - c) * powers[:, :-1]).to(x.dtype), (block - 1, 0))
+    answers = answer.unfold(-1, block, 1).flip(-2)
     padded = functional.pad(x, (0, blocks * block - count)).view(batch, blocks, block)
-    local = padded @ response.to(x.dtype).transpose(-1, -2)
+    local = padded @ answers
     # Only products and sums of what the trace holds: a power trace stays positive down to silence.
     ends = local[..., -1].double() + functional.pad(fade[:, -1:] * start[:, None], (0, blocks - 1))
     ends = linear_recurrence(fade[:, -1:].expand(batch, blocks), ends)

@@ -9,6 +9,7 @@ import torch
 
 from daiw_master.errors import InputError
 from daiw_master.sounds import Held, Shelf
+from daiw_master.stack import fader
 from daiw_master.stack.dynamics import DYNAMICS, DynamicsFlow
 from daiw_master.stack.effect import Effect
 from daiw_master.stack.flow import stream
@@ -25,6 +26,12 @@ SETTINGS = {
     "rider": dict(ride=0.8),
     "all": dict(DYNAMICS.engaged),
 }
+
+
+@pytest.fixture(autouse=True)
+def gathered(monkeypatch):
+    """Files are gathered in pieces short enough for tests."""
+    monkeypatch.setattr(fader, "GATHERED", 5000)
 
 
 def cuts(x: torch.Tensor, size: int | str) -> Iterator[torch.Tensor]:
@@ -103,7 +110,7 @@ def test_only_the_rider_hears_first():
         (flow,) = DYNAMICS.flow(RATE, 2, **{**rest, **settings})
         assert flow.hears_first == ("ride" in settings), name
     with pytest.raises(InputError, match="ride"):
-        flow.push(signals.noise(0.1))
+        flow.push(signals.noise(0.2))
 
 
 @pytest.mark.parametrize(
@@ -111,21 +118,18 @@ def test_only_the_rider_hears_first():
     [
         ("compressor", 64, 0),
         ("compressor", 100, 4),
-        ("compressor", 1 << 16, 7),
         ("shaper", 64, 16),
         ("shaper", 100, 44),
-        ("shaper", 1 << 16, 47),
     ],
 )
 def test_live_blocks_come_out_as_late_as_the_flow_says(name, block, latency):
     x = signals.music(0.5)[..., :20000]
     (flow,) = DYNAMICS.flow(RATE, 2, block=block, **{**DYNAMICS.space.defaults(), **SETTINGS[name]})
     assert flow.latency == latency
-    size = block if block < 1000 else 1
     worst, missing = 0, 0
-    for part in x.split(size, dim=-1):
-        missing += part.shape[-1] - flow.push(part).shape[-1]
-        worst = max(worst, missing) if part.shape[-1] == size else worst
+    for part in x.split(block, dim=-1)[:-1]:
+        missing += block - flow.push(part).shape[-1]
+        worst = max(worst, missing)
     assert worst == latency
 
 
@@ -190,8 +194,9 @@ def test_a_knob_turned_in_the_middle_goes_on_from_where_the_needle_stands():
     assert other.push(x[..., :64]).isfinite().all()
 
 
-def test_a_ride_through_a_stream():
-    x = signals.music(3.0)
+def test_a_ride_through_a_stream(monkeypatch):
+    monkeypatch.undo()
+    x = signals.music(14.0)
     settings = {**DYNAMICS.space.defaults(), **DYNAMICS.engaged}
     flows = DYNAMICS.flow(RATE, 2, length=x.shape[-1], **settings)
     y = torch.cat(list(stream(flows, Held(x, RATE), lambda: Shelf(2, RATE, x.shape[-1]))), dim=-1)
