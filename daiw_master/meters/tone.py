@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from daiw_master.errors import InputError
 from daiw_master.meters.loudness import relative_gate
+from daiw_master.meters.pages import Pages
 from daiw_master.meters.traces import check_sound
 from daiw_master.meters.walk import Stretches
 from daiw_master.meters.weighting import k_power_at
@@ -88,7 +89,7 @@ class SpectrumWalk:
         hop = self.size // 2
         # half a frame of silence before and after: all samples count once
         self._stretches = Stretches(_FRAMES * hop, before=hop)
-        self._parts: list[torch.Tensor] = []
+        self._energy = Pages()  # (batch, channels, bands, frames)
 
     def add(self, x: torch.Tensor) -> None:
         """The next block."""
@@ -103,7 +104,7 @@ class SpectrumWalk:
         if not self._stretches.heard:
             raise InputError("a meter reads at least one sample; none came")
         self._note(pad(last, (0, (math.ceil(left / hop) + 2) * hop - last.shape[-1])))
-        energy = torch.cat(self._parts, dim=2).double()
+        energy = self._energy.joined().transpose(2, 3).double()
         side = energy[:, 1] if energy.shape[1] == 2 else torch.zeros_like(energy[:, 0])
         return Spectrum(energy[:, 0], side, self.rate)
 
@@ -114,7 +115,7 @@ class SpectrumWalk:
             stretch = torch.stack([left + right, left - right], dim=1) / 2
         bins = torch.fft.rfft(stretch.unfold(-1, self.size, self.size // 2) * window.to(stretch))
         bands = torch.from_numpy(_band_matrix(self.rate)).to(stretch)
-        self._parts.append(torch.view_as_real(bins).square().sum(-1) @ bands)
+        self._energy.add((torch.view_as_real(bins).square().sum(-1) @ bands).transpose(2, 3))
 
 
 def spectrum(x: torch.Tensor, rate: int) -> Spectrum:

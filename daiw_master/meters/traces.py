@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from daiw_master.errors import InputError
+from daiw_master.meters.pages import Pages
 from daiw_master.meters.weighting import KWeighting
 
 #: 3 1/3 ms is a whole number of samples at 44.1, 48, 88.2, 96 and 192 kHz, and divides 10 ms.
@@ -105,7 +106,7 @@ class ScanWalk:
         self.rate, self.samples, self._beside = rate, 0, beside
         self.tick = max(1, round(rate / TICKS_PER_S))
         self._weighting = KWeighting(rate, self.tick)
-        self._parts: dict[str, list[torch.Tensor]] = {name: [] for name in TRACES if name in keep}
+        self._traces = {name: Pages() for name in TRACES if name in keep}
 
     def add(self, x: torch.Tensor) -> None:
         """The next block."""
@@ -119,14 +120,14 @@ class ScanWalk:
         self._note(self._weighting.done())
         if not self.samples:
             raise InputError("a meter reads at least one sample; none came")
-        found = {name: torch.cat(parts, dim=-1) for name, parts in self._parts.items()}
+        found = {name: trace.joined() for name, trace in self._traces.items()}
         return Scan(self.rate, self.samples, self.tick, *(found.get(name) for name in TRACES))
 
     def _note(self, blocks: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
         for plain, weighted in blocks:
             plain, weighted = plain.unflatten(-1, (-1, self.tick)), weighted.unflatten(-1, (-1, self.tick))
-            for name, parts in self._parts.items():
-                parts.append(_TRACE_OF[name](plain, weighted))
+            for name, trace in self._traces.items():
+                trace.add(_TRACE_OF[name](plain, weighted))
             if self._beside is not None:
                 self._beside(plain)
 

@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import pad
 
 from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.pages import Pages
 from daiw_master.meters.traces import Scan, ScanWalk
 from daiw_master.stack.hops import HopTrace, averaged
 from daiw_master.stack.lean import reduction_blocks
@@ -37,7 +38,7 @@ class Survey:
 
     def __init__(self, rate: int):
         self._walk = ScanWalk(rate, keep=("loud",), beside=self._note)
-        self._peaks: list[torch.Tensor] = []
+        self._peaks = Pages()
         #: (1, ticks) energies; (ticks * PEAKS_PER_TICK,) largest samples in dBFS, float16.
         self.seen: Scan | None = None
         self.peaks_db: torch.Tensor | None = None
@@ -51,15 +52,14 @@ class Survey:
     def done(self) -> Survey:
         """The survey, complete. Raises `InputError` where no sample came."""
         self.seen = self._walk.done()
-        self.peaks_db = torch.cat(self._peaks)
-        self._peaks.clear()
+        self.peaks_db = self._peaks.joined()
         return self
 
     def _note(self, ticks: torch.Tensor) -> None:
         """Peaks of (1, channels, ticks, tick) samples."""
         parts = pad(ticks.abs().amax(1), (0, -ticks.shape[-1] % PEAKS_PER_TICK))
         peaks = parts.unflatten(-1, (PEAKS_PER_TICK, -1)).amax(-1).flatten()
-        self._peaks.append(db_from_gain(peaks).half())  # to a hundredth of a dB where a limiter looks
+        self._peaks.add(db_from_gain(peaks).half())  # to a hundredth of a dB where a limiter looks
 
 
 class Foresight:

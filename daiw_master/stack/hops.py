@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch.nn import functional
 
+from daiw_master.meters.pages import Pages
+
 
 def averaged(values: torch.Tensor, hop: int) -> torch.Tensor:
     """One value per hop: (..., time) -> (..., ceil(time / hop)) means, the last of what is left."""
@@ -79,12 +81,12 @@ class HopTrace:
     """Means over hops of a trace that arrives in blocks (1, n) of any length; only the means are kept."""
 
     def __init__(self, hop: int) -> None:
-        self.hop, self.kept, self.rest = hop, [], None
+        self.hop, self.kept, self.rest = hop, Pages(), None
 
     def add(self, block: torch.Tensor) -> None:
         block = block.double() if self.rest is None else torch.cat([self.rest, block.double()], dim=-1)
         whole = block.shape[-1] // self.hop * self.hop
-        self.kept.append(averaged(block[..., :whole], self.hop))
+        self.kept.add(averaged(block[..., :whole], self.hop))
         self.rest = block[..., whole:].clone()
 
     def passing(self, blocks: Iterable[tuple[int, torch.Tensor]]) -> Iterator[tuple[int, torch.Tensor]]:
@@ -95,8 +97,10 @@ class HopTrace:
 
     def means(self) -> torch.Tensor:
         """(hops,) float64; the last hop may be a short one."""
-        last = [] if self.rest is None else [averaged(self.rest, self.hop)]
-        return torch.cat([*self.kept, *last], dim=-1)[0]
+        if self.rest is not None:
+            self.kept.add(averaged(self.rest, self.hop))
+            self.rest = None
+        return self.kept.joined()[0]
 
 
 def averaged_blocks(blocks: Iterable[torch.Tensor], hop: int) -> torch.Tensor:
