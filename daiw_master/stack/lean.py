@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from daiw_master.stack.effect import Setting
 from daiw_master.stack.peaks import BLOCK
+from daiw_master.stack.sliding import earlier, sliding_max
 
 #: A reduction below this (dB) is over: what is left of a release is worth no more work.
 LET_GO_DB = 1e-9
@@ -31,7 +32,8 @@ def reduction_blocks(
     """
     time = peaks_db.shape[-1]
     lean = Lean(rate, release_ms, lookahead_ms, min(BLOCK, max(time, 1)), peaks_db.device)
-    ceiling_db = torch.as_tensor(ceiling_dbtp, dtype=peaks_db.dtype, device=peaks_db.device).reshape(-1, 1)
+    dtype = torch.promote_types(peaks_db.dtype, torch.float32)
+    ceiling_db = torch.as_tensor(ceiling_dbtp, dtype=dtype, device=peaks_db.device).reshape(-1, 1)
     for start in range(0, time, lean.block):
         stop = min(start + lean.block, time)
         over = functional.relu(peaks_db[..., start : stop + lean.reach] - ceiling_db)
@@ -41,8 +43,8 @@ def reduction_blocks(
 class Lean:
     """How the limiter leans back: from dB over the ceiling to dB of reduction, block after block.
 
-    Settings float or (batch,); windows of different lengths cannot share a sliding maximum, so such a
-    batch is worked item by item. Differentiable to all of them.
+    Settings float or (batch,), best kept beside the processor; `device` is where the sound is.
+    Differentiable to all of them.
     """
 
     def __init__(
@@ -54,8 +56,7 @@ class Lean:
         device: torch.device | None = None,
     ):
         release, lookahead = (
-            torch.as_tensor(value, dtype=torch.float64, device=device).reshape(-1, 1)
-            for value in (release_ms, lookahead_ms)
+            torch.as_tensor(value, dtype=torch.float64).reshape(-1, 1) for value in (release_ms, lookahead_ms)
         )
         window = (lookahead * rate / 1000).clamp_min(2.0)
         keep = torch.exp(-1000 / (release * rate))
@@ -63,37 +64,47 @@ class Lean:
         self.block = min(block, max(1, int(_LONGEST_RELEASES / -math.log(float(keep.detach().min())))))
         #: Samples it looks ahead: two averages over half the window span at most window + 1.
         self.reach = int(window.detach().max()) + 2
-        alone = len(window) == 1
         #: How many sounds the settings are for.
         self.batch = max(len(window), len(keep))
-        self._items = [
-            _LeanItem(keep if alone else keep[i % len(keep)][None], w, self.block)
-            for i, w in enumerate(window)
-        ]
+        # Beside the processor windows of different lengths are quickest one by one, on a GPU all at once.
+        if len(window) == 1 or (device is not None and torch.device(device).type != "cpu"):
+            self._parts = [_LeanPart(keep, window, self.block, device)]
+        else:
+            self._parts = [
+                _LeanPart(keep[i % len(keep)][None], own[None], self.block, device)
+                for i, own in enumerate(window)
+            ]
 
     def __call__(self, over_db: torch.Tensor) -> torch.Tensor:
         """(batch or 1, n + reach) -> (batch, n) float64, n <= block; zeros (not in memory) where it rests."""
         n = over_db.shape[-1] - self.reach
-        if len(self._items) == 1:
-            return self._items[0](over_db)
+        if len(self._parts) == 1:
+            return self._parts[0](over_db)
         parts = [
-            item(over_db[i % len(over_db)][None, : n + item.reach]) for i, item in enumerate(self._items)
+            part(over_db[i % len(over_db)][None, : n + part.reach]) for i, part in enumerate(self._parts)
         ]
         return torch.cat(parts)
 
     @property
     def rests(self) -> bool:
         """Whether the last block was left as it is."""
-        return all(item.held is None for item in self._items)
+        return all(part.held is None for part in self._parts)
 
 
-class _LeanItem:
-    """`Lean` for one window length, in samples and fractions of them."""
+class _LeanPart:
+    """`Lean` for one window (1, 1) or one for each sound (batch, 1), in samples and fractions of them."""
 
-    def __init__(self, keep: torch.Tensor, window: torch.Tensor, block: int):
-        self.window, self.half = window, window.reshape(()) / 2
-        self.reach = int(window.detach()) + 2
-        self.memory = 2 * (int(self.half.detach()) + 1)
+    def __init__(
+        self, keep: torch.Tensor, window: torch.Tensor, block: int, device: torch.device | None = None
+    ):
+        held = window.detach().flatten()
+        #: Whole samples of every window, and of its halves.
+        self.whole, self.halves = held.int().tolist(), (held / 2).int().tolist()
+        self.blend = (window - held.floor().unsqueeze(1)).to(device)
+        self.half = window.to(device) / 2
+        self.reach = max(self.whole) + 2
+        self.memory = 2 * (max(self.halves) + 1)
+        keep = keep.to(device)
         steps = torch.arange(1, block + self.reach + 1, dtype=keep.dtype, device=keep.device)
         self.fade = keep**steps
         #: The last released values: the release goes on from them, and the averages look back.
@@ -103,30 +114,21 @@ class _LeanItem:
         reach, n = self.reach, over.shape[-1] - self.reach
         if not torch.is_grad_enabled() and float(over.max()) <= 0 and _let_go(self.held):
             self.held = None
-            return over.new_zeros((), dtype=torch.float64).expand(max(len(over), len(self.fade)), n)
+            batch = max(len(over), len(self.fade), len(self.whole))
+            return over.new_zeros((), dtype=torch.float64).expand(batch, n)
         if self.held is None:  # the gain moves before the first sample does, and so it does after a rest
             over = functional.pad(over, (reach, 0))
-        # Windows of `reach` and `reach + 1`, blended: the look-ahead turns without steps.
-        shorter = _sliding_max(over, reach)
+        # Windows of two lengths a sample apart, blended: the look-ahead turns without steps.
+        shorter = sliding_max(over, [whole + 2 for whole in self.whole])
         longer = torch.maximum(shorter[..., :-1], shorter[..., 1:])
-        blend = (self.window - (reach - 2)).to(over.dtype)
-        ahead = (shorter[..., :-1] + blend * (longer - shorter[..., :-1])).double()
+        ahead = (shorter[..., :-1] + self.blend.to(over.dtype) * (longer - shorter[..., :-1])).double()
         released = _release(ahead, self.fade, None if self.held is None else self.held[..., -1:])
         before = released.new_zeros(len(released), self.memory) if self.held is None else self.held
-        joined = torch.cat([before, released], dim=-1)
-        self.held = joined[..., -self.memory :].clone()
-        smooth = _moving_average(_moving_average(joined, self.half), self.half)
+        smooth = torch.cat([before, released], dim=-1)
+        self.held = smooth[..., -self.memory :].clone()
+        for _ in range(2):
+            smooth = _moving_average(smooth, self.half, self.halves)
         return smooth[..., -n:].clamp_min(0.0)
-
-
-def _sliding_max(x: torch.Tensor, window: int) -> torch.Tensor:
-    """Maximum of x[n .. n + window - 1], as many as fit, by doubling: log2(window) passes."""
-    span = 1
-    while span < window:
-        step = min(span, window - span)
-        x = torch.maximum(x[..., :-step], x[..., step:])
-        span += step
-    return x
 
 
 def _let_go(held: torch.Tensor | None) -> bool:
@@ -146,10 +148,12 @@ def _release(x: torch.Tensor, fade: torch.Tensor, before: torch.Tensor | None) -
     return grown * fade
 
 
-def _moving_average(x: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    """Mean of the last `length` samples, fractions included; the first floor(length) drop out."""
-    whole = int(length.detach())
-    total = functional.pad(x.cumsum(-1), (1, 0))
-    share = length - whole
-    oldest = x[..., : x.shape[-1] - whole]
-    return (total[..., whole + 1 :] - total[..., 1:-whole] + share * oldest) / length
+def _moving_average(x: torch.Tensor, length: torch.Tensor, whole: list[int]) -> torch.Tensor:
+    """Mean of the last `length` samples, fractions included: one length for all of x, or one a row.
+
+    `whole` are their whole samples; as many values as the longest allows.
+    """
+    total, count = functional.pad(x.cumsum(-1), (1, 0)), x.shape[-1] - max(whole)
+    share = length - length.detach().floor()
+    sums = total[..., -count:] - earlier(total, whole, count)
+    return (sums + share * earlier(x, whole, count)) / length
