@@ -51,17 +51,22 @@ def onset_db(seen: Scan) -> torch.Tensor:
         return torch.zeros_like(seen.loud[:, 0])
     total = pad(seen.loud[:, : seen.whole_ticks].cumsum(-1), (1, 0))
     attack = (total[:, before + first :] - total[:, before:-first]) / first
-    past = (total[:, before:-first] - total[:, : -before - first]) / before
     gate = relative_gate(attack)
     level = (attack * gate).sum(-1, keepdim=True) / gate.sum(-1, keepdim=True)
+    past = (total[:, before:-first] - total[:, : -before - first]) / before
+    del total  # an hour has a million ticks
     rise = _share_db(attack, torch.maximum(past, level * _BEFORE_FLOOR)).clamp_min(0.0)
+    del attack, past
 
     with torch.no_grad():
         apart = _ticks(_APART_MS)
-        tops = (max_pool1d(rise, 2 * apart + 1, 1, apart) == rise) * gate
-        order = rise.argsort(-1, descending=True)
-        weight = tops.gather(-1, order)
+        top = max_pool1d(rise, 2 * apart + 1, 1, apart) == rise
+        weight = torch.where(top, gate, 0.0)
         wanted = _ATTACKS_PER_S * gate.sum(-1, keepdim=True) / TICKS_PER_S
+        del gate
+        most = int(top.sum(-1).max())
+        order = rise.masked_fill(~top, -1.0).topk(most, dim=-1).indices
+        weight = weight.gather(-1, order)
         weight = torch.minimum(weight, (wanted - (weight.cumsum(-1) - weight)).clamp_min(0.0))
         share = weight / weight.sum(-1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
     return (rise.gather(-1, order) * share).sum(-1)

@@ -92,7 +92,7 @@ class Foresight:
     def _foretold(self, gain_db: float) -> tuple[float, float]:
         power, reduction = HopTrace(PEAKS_PER_TICK), HopTrace(PEAKS_PER_TICK * HOP_TICKS)
         under_db = self.ceiling_dbtp - gain_db
-        for _, block in reduction_blocks(self._peaks_db[None].float(), self.clock, under_db, **self.limiter):
+        for _, block in reduction_blocks(self._peaks_db[None], self.clock, under_db, **self.limiter):
             power.add(power_from_db(-block))
             reduction.add(block)
         loud = self.seen.loud * (power.means() * power_from_db(gain_db))
