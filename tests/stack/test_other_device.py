@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from daiw_master.meters.true_peak import true_peak
 from daiw_master.stack import EFFECTS, HOUSE_CHAIN, accelerated
 from daiw_master.stack.chain import qualified
 from daiw_master.stack.population import Population
@@ -65,3 +66,33 @@ def test_a_population_works_where_its_sound_is(gpu):
     losses, slopes = population.gradient(settings, lambda y: y.square().mean((1, 2, 3)))
     assert losses.device == GPU and (slopes["eq.tilt_db"] != 0).all()
     assert not gpu.mixed, "\n".join(gpu.mixed)
+
+
+def test_the_true_peak_is_found_without_asking(gpu):
+    """On a GPU every point is read and nothing is asked; the peak and its gradient are the same."""
+    clicks = torch.zeros(1, 2, 4000)
+    clicks[0, 1, 0], clicks[0, 0, 3999] = 0.7, -0.71
+    x = torch.cat([signals.noise(4000 / RATE), clicks, torch.zeros(1, 2, 4000)])
+    with torch._C.DisableTorchFunction():
+        near, there = x.clone().requires_grad_(), gpu.take(x)
+    wanted, got = true_peak(near, RATE), true_peak(there.requires_grad_(), RATE)
+    assert got.device == GPU and not gpu.waits and not gpu.mixed
+    assert torch.allclose(got, wanted, atol=1e-4)
+    gpu.unseen = GPU
+    slopes = [torch.autograd.grad(peaks[:2].sum(), own)[0] for peaks, own in ((wanted, near), (got, there))]
+    assert torch.allclose(*slopes, atol=1e-4)
+
+
+def test_the_limiter_says_there_what_it_says_here(gpu):
+    """A batch of look-aheads at once, the whole grid at once: the same samples."""
+    x = signals.music(0.5)
+    settings = {
+        "ceiling_dbtp": torch.tensor([-9.0, -6.0, -12.0]),
+        "lookahead_ms": torch.tensor([1.5, 3.0, 9.0]),
+        "release_ms": torch.tensor([30.0, 80.0, 300.0]),
+    }
+    for learning in (False, True):
+        with torch.set_grad_enabled(learning):
+            here, there = (EFFECTS["limiter"](own, RATE, **settings) for own in (x, gpu.take(x)))
+        assert there.device == GPU and not gpu.mixed
+        assert (here - there.cpu()).abs().max() < 1e-5
