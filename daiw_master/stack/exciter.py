@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from daiw_master.knobs.exciter import NONE_DB, PARAMS, ROW
 from daiw_master.sounds import BLOCK
-from daiw_master.stack.blocks import by_neighbourhood
+from daiw_master.stack.blocks import by_neighbourhood, item_by_item
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.flow import Flow, Nearby
@@ -65,7 +65,7 @@ WEAKEST = 1e-4
 #: Hops a sample depends on beyond those of envelope and level: the lines they are drawn with.
 LINES = 4
 #: Samples made at a time.
-PART = 2**17
+PART = 2**18
 
 
 def _high_pass(cutoff_hz: torch.Tensor, rate: int, filter_ms: float) -> torch.Tensor:
@@ -88,12 +88,33 @@ def _envelope(band: torch.Tensor, hop: int, hops: int) -> torch.Tensor:
 
 def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int, windows: Windows) -> torch.Tensor:
     """Harmonics of the band, as loud as the band itself; `band` is a whole number of hops long."""
+    made, envelope, moments = raw_harmonics(band, a, hop, windows)
+    of_made, of_band = shares(envelope, moments, windows)
+    return drawn(of_made, hop) * made - drawn(of_band, hop) * band
+
+
+def raw_harmonics(
+    band: torch.Tensor, a: list[torch.Tensor], hop: int, windows: Windows
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What the curve makes of the band at full height, and what is to be known of it.
+
+    (batch, channels, time) -> the same, at full height; per hop the band's envelope (batch, channels,
+    hops) and, for `shares`, the moments (4, batch, channels, hops). `time` is a whole number of hops.
+    """
     envelope = HEADROOM * _envelope(band, hop, windows.envelope_hops)
     made, moments = shaped(band / drawn(envelope, hop), a, hop)
+    return made, envelope, moments
+
+
+def shares(
+    envelope: torch.Tensor, moments: torch.Tensor, windows: Windows
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much is heard of what the curve made, and how much of the band is taken from it, hop by hop.
+
+    level * (h - linear * u), back at the band's own height.
+    """
     level, linear = _fit(moments.double(), windows)
-    # level * (h - linear * u), back at the band's own height
-    of_made, of_band = (level * envelope).to(band.dtype), (level * linear).to(band.dtype)
-    return drawn(of_made, hop) * made - drawn(of_band, hop) * band
+    return (level * envelope).to(envelope.dtype), (level * linear).to(envelope.dtype)
 
 
 def _fit(moments: torch.Tensor, windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:
@@ -147,9 +168,12 @@ class Exciter:
 
 def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     """The sound and its new harmonics; see `EXCITER` for the knobs."""
-    exciter = Exciter(rate, settings, x)
-    if exciter.rests:
+    if not turned(settings["mix_db"], NONE_DB):
         return at_rest(x, settings)
+    each = item_by_item(process, x, rate, settings)
+    if each is not None:
+        return each
+    exciter = Exciter(rate, settings, x)
     return by_neighbourhood(exciter, x, exciter.hop, max(exciter.back, exciter.ahead), PART)
 
 
@@ -172,7 +196,7 @@ def flow(
             back=exciter.back,
             ahead=exciter.ahead,
             step=exciter.hop,
-            size=block,
+            size=max(block, PART) if block >= BLOCK else block,
         ),
     )
 

@@ -17,7 +17,7 @@ from daiw_master.errors import InputError
 from daiw_master.knobs.imager import PARAMS, ROW
 from daiw_master.sounds import BLOCK
 from daiw_master.stack.accelerated import fusible
-from daiw_master.stack.blocks import by_neighbourhood
+from daiw_master.stack.blocks import by_neighbourhood, item_by_item
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.flow import Flow, Nearby
@@ -40,7 +40,7 @@ WINDOW_HOPS = 11
 #: A sample depends on hops this far away: the window, the least gain nearby, its average, and the line.
 HOPS_REACH = 2 * WINDOW_HOPS + 1
 #: Samples worked on at a time.
-PART = 2**17
+PART = 2**18
 #: Below this mid power (-100 dB) there is no correlation to protect.
 QUIET_POWER = 1e-10
 #: The floor fades in over this much above -1, so that -1 is exactly off.
@@ -69,7 +69,7 @@ def _taps_for(hz: float, transition: float, rate: int) -> int:
     return 2 * math.ceil((STOP_BAND_DB - 8) / (2.285 * slope) / 2) + 1
 
 
-def _side_change(gains: list[torch.Tensor], rate: int, taps: int | None = None) -> torch.Tensor:
+def side_change(gains: list[torch.Tensor], rate: int, taps: int | None = None) -> torch.Tensor:
     """Taps (batch or 1, 1, taps) of everything the side gains or loses: sum of (gain - 1) * band.
 
     With low-passes L1, L2, L3 the bands are L1, L2 - L1, L3 - L2 and 1 - L3; collected by filter,
@@ -103,7 +103,7 @@ def side_gain_for(
     return q.clamp(1e-12, 1.0).sqrt()
 
 
-def _protect(mid: torch.Tensor, side: torch.Tensor, floor: torch.Tensor, rate: int) -> torch.Tensor:
+def _protected(mid: torch.Tensor, side: torch.Tensor, floor: torch.Tensor, rate: int) -> torch.Tensor:
     """The side, turned down smoothly wherever correlation would fall below `floor` (batch or 1, 1, 1)."""
     hop = samples_from_ms(HOP_MS, rate)
     mids, sides, cross = (averaged(product, hop).double() for product in (mid * mid, side * side, mid * side))
@@ -122,7 +122,7 @@ class Image:
     """The imager at given settings: from a stretch of stereo to the same stretch re-weighted.
 
     Settings by name as in `IMAGER`; a sample depends on `reach` samples to either side. `taps` as in
-    `_side_change`.
+    `side_change`.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Image:
         self.floor = per_item(floor, like) if turned(floor, -1.0) else None
         self.change = None
         if any(turned(width_db, 0.0) for width_db in widths_db):
-            self.change = _side_change([gain_from_db(per_item(db, like)) for db in widths_db], rate, taps)
+            self.change = side_change([gain_from_db(per_item(db, like)) for db in widths_db], rate, taps)
 
     @property
     def rests(self) -> bool:
@@ -150,13 +150,18 @@ class Image:
 
     def __call__(self, part: torch.Tensor) -> torch.Tensor:
         left, right = part[:, :1], part[:, 1:]
-        side = new = (left - right) / 2
+        side = (left - right) / 2
+        moved = 0.0
         if self.change is not None:
-            new = side + convolve(side, self.change, lead=self.change.shape[-1] // 2)
+            moved = convolve(side, self.change, lead=self.change.shape[-1] // 2)
         if self.floor is not None:
-            new = _protect((left + right) / 2, new, self.floor, self.rate)
-        moved = new - side
-        return torch.cat([left + moved, right - moved], dim=1)
+            moved = _protected((left + right) / 2, side + moved, self.floor, self.rate) - side
+        if torch.is_grad_enabled():
+            return torch.cat([left + moved, right - moved], dim=1)
+        y = part.new_empty(len(moved), *part.shape[1:])
+        torch.add(left, moved, out=y[:, :1])
+        torch.sub(right, moved, out=y[:, 1:])
+        return y
 
 
 def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
@@ -165,7 +170,8 @@ def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     image = Image(rate, settings, x)
     if x.shape[1] == 1 or image.rests:
         return at_rest(x, settings)
-    return by_neighbourhood(image, x, image.hop, image.reach, PART)
+    each = item_by_item(process, x, rate, settings)
+    return each if each is not None else by_neighbourhood(image, x, image.hop, image.reach, PART)
 
 
 def _check_channels(channels: int) -> None:
@@ -181,8 +187,8 @@ def flow(
     image = Image(rate, settings, torch.zeros(0))
     if channels == 1 or image.rests:
         return ()
-    reach = image.reach
-    return (Nearby(lambda part, first: image(part), back=reach, ahead=reach, step=image.hop, size=block),)
+    reach, size = image.reach, max(block, PART) if block >= BLOCK else block
+    return (Nearby(lambda part, first: image(part), back=reach, ahead=reach, step=image.hop, size=size),)
 
 
 IMAGER = Effect(
