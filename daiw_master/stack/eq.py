@@ -123,9 +123,8 @@ def _response(
         t = _warped(section.hz, rate)
         # With s = j tan(w/2) / t, t = tan(w0/2), times t cos^2(w/2): finite up to Nyquist.
         for c2, c1, c0 in (section.b, section.a):
-            factors.append(
-                (torch.cat(torch.broadcast_tensors(c0 * t, c2 / t), dim=-1).to(dtype), c1.to(dtype))
-            )
+            real = torch.cat(torch.broadcast_tensors(c0 * t, c2 / t), dim=-1)
+            factors.append((real.to(hz.device, dtype), c1.to(hz.device, dtype)))
     batch = max(len(real) for real, _ in factors)
     stretch = max(AT_ONCE // batch, 64) if hz.device.type == "cpu" else len(hz)
     if len(hz) <= stretch:
@@ -157,11 +156,10 @@ def _ring_samples(section: Section, rate: int) -> float:
         return float((math.log(RUNG_DOWN) / radius.log()).max())
 
 
-def _columns(settings: Mapping[str, Setting], device: torch.device | None = None) -> dict[str, torch.Tensor]:
+def _columns(settings: Mapping[str, Setting]) -> dict[str, torch.Tensor]:
     """Each setting as (batch or 1, 1) float64: filters are designed in double whatever the sound is."""
     return {
-        name: torch.as_tensor(value, dtype=torch.float64, device=device).reshape(-1, 1)
-        for name, value in settings.items()
+        name: torch.as_tensor(value, dtype=torch.float64).reshape(-1, 1) for name, value in settings.items()
     }
 
 
@@ -189,7 +187,8 @@ def impulse_response(
     Convolving two decays takes no longer than both one after the other, so the sum of the
     sections' ring times bounds the whole: what wraps around is below -120 dB.
     """
-    sections = list(_sections(_columns(settings, device), rate))
+    # Sections are worked out where the settings are: questions about them need not wait for a GPU.
+    sections = list(_sections(_columns(settings), rate))
     if not sections:
         return None
     ring = sum(_ring_samples(section, rate) for section in sections)
