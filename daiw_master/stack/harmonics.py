@@ -29,7 +29,7 @@ from daiw_master.units import gain_from_db
 #: Samples at the low rate, of all channels and items together, that are worked on at a time. A processor
 #: works on one item at a time, in few enough steps that the steps themselves cost little and few enough
 #: samples that its caches hold them at the high rate; a GPU wants to be filled.
-AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 24}
+AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 24}
 #: The powers of the polynomial.
 POWERS = range(2, 8)
 

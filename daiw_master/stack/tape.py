@@ -15,10 +15,11 @@ import torch
 
 from daiw_master.knobs.tape import OPEN_HZ, ROW, WHOLE_HZ
 from daiw_master.sounds import BLOCK
-from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, per_item, turned
 from daiw_master.stack.eq import EQ, impulse_response
+from daiw_master.stack.filter_flow import Filter
 from daiw_master.stack.flow import Flow, Nearby
+from daiw_master.stack.linear import Fir, Linear
 from daiw_master.stack.oversample import BEND_REACH, bend
 from daiw_master.units import gain_from_db
 
@@ -33,8 +34,6 @@ BUMP_HZ, BUMP_Q = 80.0, 0.9
 FULL = 10 ** (-3 / 20)
 #: The level (-20 dBFS) at which `drive_db` leaves the loudness alone.
 LINE_UP_RMS = 0.1
-#: What a knob is read for where no sound is there yet.
-NO_SOUND = torch.zeros(0)
 #: At least this much bend: below it the curve is straight in float32.
 STRAIGHT = 1e-3
 
@@ -73,9 +72,17 @@ def _bent(x: torch.Tensor, drive_db: Setting) -> torch.Tensor:
     return bend(x, lambda u: make_up / g * torch.tanh(g * u))
 
 
-def _bump_taps(bump_db: Setting, rate: int, x: torch.Tensor) -> torch.Tensor:
-    bell = {"peak_1_gain_db": bump_db, "peak_1_hz": BUMP_HZ, "peak_1_q": BUMP_Q}
-    return impulse_response({**EQ.space.defaults(), **bell}, rate, x.device).to(x.dtype).unsqueeze(1)
+def _head(rate: int, bandwidth_hz: Setting, bump_db: Setting, x: torch.Tensor) -> Linear:
+    """What the head does, loss and bump as far as they are turned, for a sound like x."""
+    filters = []
+    if turned(bandwidth_hz, OPEN_HZ):
+        loss = _loss_taps(per_item(bandwidth_hz, x).double(), rate).to(x.dtype)
+        filters.append(Fir(loss, loss.shape[-1] // 2))
+    if turned(bump_db, 0.0):
+        bell = {"peak_1_gain_db": bump_db, "peak_1_hz": BUMP_HZ, "peak_1_q": BUMP_Q}
+        bump = impulse_response({**EQ.space.defaults(), **bell}, rate, x.device)
+        filters.append(Fir(bump.to(x.dtype).unsqueeze(1)))
+    return Linear(tuple(filters))
 
 
 def process(
@@ -86,11 +93,9 @@ def process(
     y = x
     if turned(drive_db, 0.0):
         y = _bent(x, drive_db)
-    if turned(bandwidth_hz, OPEN_HZ):
-        loss = _loss_taps(per_item(bandwidth_hz, x).double(), rate).to(x.dtype)
-        y = convolve(y, loss, lead=loss.shape[-1] // 2)
-    if turned(bump_db, 0.0):
-        y = convolve(y, _bump_taps(bump_db, rate, x))
+    head = _head(rate, bandwidth_hz, bump_db, x)
+    if head.firs:
+        y = head(y)
     # Nothing turned, or a batch that turns only knobs at rest: it is still that many sounds.
     return at_rest(y, settings) if y is x or len(y) < batch_of(settings) else y
 
@@ -105,24 +110,15 @@ def flow(
     bandwidth_hz: Setting,
     bump_db: Setting,
 ) -> tuple[Flow, ...]:
-    """The tape in the middle of a song: each of its three steps, where it is turned."""
+    """The tape in the middle of a song: curve and head, where they are turned."""
     line: list[Flow] = []
     if turned(drive_db, 0.0):
         reach = BEND_REACH
         line.append(Nearby(lambda part, first: _bent(part, drive_db), back=reach, ahead=reach, size=block))
-    if turned(bandwidth_hz, OPEN_HZ):
-        loss = _loss_taps(per_item(bandwidth_hz, NO_SOUND).double(), rate)
-        line.append(_filter(loss, loss.shape[-1] // 2, block))
-    if turned(bump_db, 0.0):
-        line.append(_filter(_bump_taps(bump_db, rate, NO_SOUND), 0, block))
+    head = _head(rate, bandwidth_hz, bump_db, torch.zeros(0))
+    if head.firs:
+        line.append(Filter(head, block=block, length=length))
     return tuple(line)
-
-
-def _filter(taps: torch.Tensor, lead: int, block: int) -> Flow:
-    def filtered(part: torch.Tensor, first: int) -> torch.Tensor:
-        return convolve(part, taps.to(part), lead)
-
-    return Nearby(filtered, back=taps.shape[-1] - 1 - lead, ahead=lead, size=block)
 
 
 TAPE = Effect(
