@@ -36,9 +36,8 @@ def quantise(sound: Sound, bits: int, *, seed: int = 0) -> Iterator[torch.Tensor
     shortest = max(1, round(SILENCE_S * sound.rate))
     for before, block, after in _between(blocks, shortest - 1):
         noise = _triangular(random, block.shape)
-        for channel, begin, end in _silences(torch.cat([before, block, after], dim=-1), shortest):
-            first = before.shape[-1]
-            noise[channel, max(begin - first, 0) : max(end - first, 0)] = 0.0
+        for channel, begin, end in _silences(before, block, after, shortest):
+            noise[channel, begin:end] = 0.0
         exact = block.double() * steps
         yield _whole(exact.add_(torch.from_numpy(noise)), steps)
 
@@ -94,13 +93,17 @@ def _between(
         before, block = block[:, max(block.shape[-1] - reach, 0) :], following
 
 
-def _silences(wave: torch.Tensor, shortest: int) -> Iterator[tuple[int, int, int]]:
-    """(channel, begin, end) of every run of exact zeros of at least `shortest` samples."""
-    for channel, samples in enumerate(wave.numpy()):
-        if (samples[::shortest] != 0).all():
-            continue  # a run that long would cover one of these
+def _silences(
+    before: torch.Tensor, block: torch.Tensor, after: torch.Tensor, shortest: int
+) -> Iterator[tuple[int, int, int]]:
+    """(channel, begin, end) of what lies in the block of every run of at least `shortest` exact zeros."""
+    # Such a run covers a whole multiple of its length: one of these, or one behind the block's end.
+    if (block[:, ::shortest] != 0).all() and (after != 0).all():
+        return
+    first = before.shape[-1]
+    for channel, samples in enumerate(torch.cat([before, block, after], dim=-1).numpy()):
         zero = np.zeros(samples.size + 2, dtype=np.int8)
         zero[1:-1] = samples == 0
         edges = np.flatnonzero(np.diff(zero)).reshape(-1, 2)
         for begin, end in edges[np.diff(edges)[:, 0] >= shortest]:
-            yield channel, int(begin), int(end)
+            yield channel, max(int(begin) - first, 0), max(int(end) - first, 0)

@@ -37,17 +37,29 @@ def with_header(path: Path) -> io.RawIOBase | None:
 
 
 def _count(file: io.BufferedReader, start: int) -> int:
-    """Frames from `start` to where they end, read a megabyte at a time."""
+    """Frames from `start` to the file's end, read a megabyte at a time; what is no frame is stepped over."""
     count = 0
     while len(window := _at(file, start, _WINDOW)) >= 4:
         here = 0
         while (head := _frame(window[here : here + 4])) is not None:
             here += head[0]
             count += 1
-        if here == 0:
-            break  # a tag behind the music, or damage
-        start += here
+        start += here or _next_frame(window)
     return count
+
+
+def _next_frame(window: bytes) -> int:
+    """Where music goes on behind damage or in front of a tag: at two headers in a row of one kind."""
+    here = window.find(b"\xff", 1)
+    while here >= 0:
+        head = _frame(window[here : here + 4])
+        if head is not None:
+            after = here + head[0]
+            if window[after : after + 2] == window[here : here + 2] and _frame(window[after : after + 4]):
+                return here
+        here = window.find(b"\xff", here + 1)
+    # The longest frame has 2881 bytes, and the header behind it counts: look at the window's end again.
+    return len(window) - 4000 if len(window) == _WINDOW else len(window)
 
 
 def _frame(head: bytes) -> tuple[int, int] | None:
