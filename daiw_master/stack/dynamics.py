@@ -99,7 +99,7 @@ class DynamicsFlow(FaderFlow):
         self.rate, self.knobs = rate, dict(knobs)
         self._shape = _shapes(knobs)
         step = hop * (_SHAPER_HOPS if self._shape else 1)
-        self.latency = waiting_time(step, step // 2 if self._shape else 0, block)
+        self.latency = waiting_time(step, block, ahead=step // 2 if self._shape else 0)
         self.hears_first = turned(knobs["ride"], 0)
         self._heard = ShortTerm(rate, _rider_hops(rate) * hop)
         self._ride: torch.Tensor | None = None

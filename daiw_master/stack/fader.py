@@ -82,10 +82,13 @@ class FaderFlow(Flow):
         self._time = time
 
 
-def waiting_time(step: int, ahead: int, block: int) -> int:
-    """Latency in samples of a stage that makes whole steps and looks `ahead`.
+def waiting_time(step: int, block: int, ahead: int = 0, late: int = 0) -> int:
+    """Latency in samples of a stage that makes whole steps and looks `ahead` from each.
 
-    A file comes in blocks of any length, and is gathered. Live, where every push is a whole number of
-    `block`s, nothing waits but what their common measure leaves over of a step.
+    What goes in is `late` already. A file comes in blocks of any length, and is gathered. Live, where
+    every push is a whole number of `block`s, nothing waits but what their common measure leaves over.
     """
-    return ahead + step - math.gcd(step, block) if block < BLOCK else ahead + step - 1 + GATHERED
+    if block >= BLOCK:
+        return late + ahead + step - 1 + GATHERED
+    common = math.gcd(step, block)
+    return late + (-late % common) + ahead + step - common

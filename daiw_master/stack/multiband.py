@@ -7,14 +7,21 @@ Riley's fourth-order crossover but none of its phase: low + mid + high is the in
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Mapping
 
 import torch
 
 from daiw_master.knobs.multiband import PARAMS, ROW
+from daiw_master.sounds import BLOCK
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.curves import column, compressor_reduction_db, detected_db
 from daiw_master.stack.effect import Effect, Setting, at_rest, batch_of, turned
 from daiw_master.stack.envelope import apply_gains, control_hop, power_trace
+from daiw_master.stack.fader import FaderFlow, waiting_time
+from daiw_master.stack.filter_flow import Filter
+from daiw_master.stack.linear import Fir, Linear
+from daiw_master.stack.recursion import Memory
 from daiw_master.units import gain_from_db
 
 BANDS = ("low", "mid", "high")
@@ -51,22 +58,78 @@ def multiband(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     if x.shape[-1] == 0 or not any(turned(knobs[f"{band}_ratio"], 1) for band in BANDS):
         return at_rest(x, settings)
     low, high = _outer_bands(x, rate, knobs)
-    gains = {band: gain_from_db(-held) for band, held in _reductions(x, low, high, rate, knobs).items()}
-    # The mid band is what low and high leave, so its gain goes to the whole and the others correct theirs:
-    # where the three gains agree, the crossovers drop out.
-    return apply_gains(
-        control_hop(rate),
-        (x, gains["mid"]),
-        (low, gains["low"] - gains["mid"]),
-        (high, gains["high"] - gains["mid"]),
-    )
+    gains = _gains(_reductions(x, low, high, rate, knobs, defaultdict(Memory)))
+    return apply_gains(control_hop(rate), *zip((x, low, high), gains, strict=True))
 
 
 def band_reduction_db(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     """How hard each band's compressor works, dB >= 0: (batch, 3, frames), low, mid, high."""
     knobs = {**_DEFAULTS, **settings}
-    reductions = _reductions(x, *_outer_bands(x, rate, knobs), rate, knobs)
+    reductions = _reductions(x, *_outer_bands(x, rate, knobs), rate, knobs, defaultdict(Memory))
     return torch.stack([reductions[band] for band in BANDS], dim=1)
+
+
+class MultibandFlow(FaderFlow):
+    """Three bands in the middle of a song: it keeps the crossovers' length of sound and two numbers a band.
+
+    Latency: the crossovers have no phase, so they look 45 ms ahead; then a hop of 8 samples is waited
+    for, as in `DynamicsFlow`. A file (`block` 65536) is filtered in frames and gathered, four at a time.
+    """
+
+    def __init__(self, rate: int, knobs: Mapping[str, Setting], block: int, length: int | None) -> None:
+        super().__init__(control_hop(rate), block, batch_of(knobs))
+        self.rate, self.knobs, self.block, self.length = rate, dict(knobs), block, length
+        self._memories: defaultdict[str, Memory] = defaultdict(Memory)
+        self._kind: tuple | None = None
+        self._filters = self._crossovers(torch.empty(0))
+        self._through: torch.Tensor | None = None  # the sound itself, waiting for its bands
+        self.latency = waiting_time(self.hop, block, late=self._filters[0].latency)
+
+    def layers(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if self._through is None:
+            self._filters = self._crossovers(x)  # once more, should x be float64 or on another device
+            self._through = x[..., :0]
+        waiting = torch.cat([self._through, x], dim=-1)
+        x = x.expand(max(len(x), self.batch), -1, -1)
+        low, high = (filtered.push(x) for filtered in self._filters)
+        count = low.shape[-1]
+        self._through = waiting[..., count:].clone()
+        return waiting[..., :count], low, high
+
+    def last_layers(self) -> tuple[torch.Tensor, ...]:
+        bands = [filtered.finish() for filtered in self._filters]
+        return () if bands[0] is None else (self._through, *bands)
+
+    def gains(self, sounds: tuple[torch.Tensor, ...], last: bool) -> tuple[torch.Tensor, ...]:
+        return _gains(_reductions(*sounds, self.rate, self.knobs, self._memories))
+
+    def _crossovers(self, like: torch.Tensor) -> list[Filter]:
+        if (like.dtype, like.device) == self._kind:
+            return self._filters
+        self._kind = like.dtype, like.device
+        *firs, centre = crossover_firs(
+            self.knobs["low_crossover_hz"], self.knobs["high_crossover_hz"], self.rate, like
+        )
+        linears = (Linear((Fir(fir, centre),)) for fir in firs)
+        return [Filter(linear, block=self.block, length=self.length) for linear in linears]
+
+
+def _flow(
+    rate: int, channels: int, block: int = BLOCK, length: int | None = None, **settings: Setting
+) -> tuple[MultibandFlow, ...]:
+    knobs = {**_DEFAULTS, **settings}
+    engaged = any(turned(knobs[f"{band}_ratio"], 1) for band in BANDS)
+    return (MultibandFlow(rate, knobs, block, length),) if engaged else ()
+
+
+def _gains(reductions: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The gains of the whole, of the low and of the high band on top of it.
+
+    The mid band is what low and high leave, so its gain goes to the whole and the others correct theirs:
+    where the three gains agree, the crossovers drop out.
+    """
+    low, mid, high = (gain_from_db(-reductions[band]) for band in BANDS)
+    return mid, low - mid, high - mid
 
 
 def _outer_bands(x: torch.Tensor, rate: int, knobs: dict[str, Setting]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -75,7 +138,12 @@ def _outer_bands(x: torch.Tensor, rate: int, knobs: dict[str, Setting]) -> tuple
 
 
 def _reductions(
-    x: torch.Tensor, low: torch.Tensor, high: torch.Tensor, rate: int, knobs: dict[str, Setting]
+    x: torch.Tensor,
+    low: torch.Tensor,
+    high: torch.Tensor,
+    rate: int,
+    knobs: Mapping[str, Setting],
+    memories: Mapping[str, Memory],
 ) -> dict[str, torch.Tensor]:
     hop = control_hop(rate)
     batch = max(len(x), batch_of(knobs))
@@ -89,13 +157,14 @@ def _reductions(
         power = power_trace(sound, hop).expand(batch, -1)
         attack_ms, release_ms = (knobs[name] * _TIME_SCALE[band] for name in ("attack_ms", "release_ms"))
         reductions[band] = compressor_reduction_db(
-            detected_db(power, rate / hop, attack_ms, release_ms),
+            detected_db(power, rate / hop, attack_ms, release_ms, memories[f"{band} level"]),
             rate / hop,
             knobs["threshold_db"] + knobs[f"{band}_offset_db"],
             knobs[f"{band}_ratio"],
             knobs["knee_db"],
             attack_ms,
             release_ms,
+            memories[band],
         )
     return reductions
 
@@ -103,5 +172,6 @@ def _reductions(
 MULTIBAND = Effect(
     *ROW,
     process=multiband,
+    flow=_flow,
     engaged={"threshold_db": -36, "low_ratio": 2, "mid_ratio": 2.5, "high_ratio": 3},
 )
