@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.signal import lfilter
 
-from daiw_master.stack.recursion import attack_release, linear_recurrence, one_pole
+from daiw_master.stack.recursion import Memory, attack_release, linear_recurrence, one_pole
 from daiw_master.units import smoothing_from_ms
 
 LENGTHS = (1, 2, 47, 64, 65, 300, 5000, 20000)
@@ -120,3 +120,100 @@ def test_gradients_are_true():
     assert torch.autograd.gradcheck(linear_recurrence, (a, x))
     assert torch.autograd.gradcheck(attack_release, (x, fast, slow))
     assert torch.autograd.gradcheck(attack_release, (x, slow, shared))
+
+
+def cut(x: torch.Tensor, pieces) -> list[torch.Tensor]:
+    """A trace in pieces of these lengths, over and over."""
+    parts, start, turn = [], 0, 0
+    while start < x.shape[1]:
+        parts.append(x[:, start : start + pieces[turn % len(pieces)]])
+        start, turn = start + pieces[turn % len(pieces)], turn + 1
+    return parts
+
+
+CUTS = [(1,), (16,), (64,), (1500,), (3, 0, 1, 70, 5000, 16)]
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "learning"])
+@pytest.mark.parametrize("pieces", CUTS)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_trace_in_pieces_is_the_loop_over_the_whole(batch, pieces, heard):
+    """Every recursion, on plain numbers and abreast, carried over every cut in float64."""
+    x = trace(6000 if min(pieces) > 1 or len(pieces) > 1 else 400, batch)
+    fast, slow = coefficient(*[5.0, 50.0, 0.5][:batch]), coefficient(*[400.0, 20.0, 2000.0][:batch])
+    generator = torch.Generator().manual_seed(3)
+    a = torch.rand(x.shape, generator=generator, dtype=torch.float64) * 2 - 1
+    memories = Memory(), Memory(), Memory()
+    with torch.set_grad_enabled(not heard):
+        followed = [attack_release(part, fast, slow, memories[0]) for part in cut(x, pieces)]
+        smoothed = [one_pole(part, slow, memories[1]) for part in cut(x, pieces)]
+        driven = [
+            linear_recurrence(fade, part, memories[2])
+            for fade, part in zip(cut(a, pieces), cut(x, pieces), strict=True)
+        ]
+    for row in range(batch):
+        values, up, down = x[row].tolist(), float(fast[row]), float(slow[row])
+        expected = torch.tensor(branching_reference(values, up, down), dtype=torch.float64)
+        torch.testing.assert_close(torch.cat(followed, 1)[row], expected, atol=1e-9, rtol=0)
+        pole, state, expected = [], values[0], []
+        for value in values:
+            state = down * state + (1 - down) * value
+            pole.append(state)
+        expected = torch.tensor(pole, dtype=torch.float64)
+        torch.testing.assert_close(torch.cat(smoothed, 1)[row], expected, atol=1e-9, rtol=0)
+        drive, state = [], 0.0
+        for fade, value in zip(a[row].tolist(), values, strict=True):
+            state = fade * state + value
+            drive.append(state)
+        expected = torch.tensor(drive, dtype=torch.float64)
+        torch.testing.assert_close(torch.cat(driven, 1)[row], expected, atol=1e-9, rtol=0)
+        for memory, parts in zip(memories, (followed, smoothed, driven), strict=True):
+            assert memory.last.dtype == torch.float64 and memory.last.shape == (batch,)
+            torch.testing.assert_close(memory.last[row], parts[-1][row, -1], atol=1e-9, rtol=0)
+
+
+def test_a_float32_trace_in_pieces_does_not_drift():
+    """2 s of release, 16 values at a time: the state between pieces is not rounded to the trace's float32."""
+    x = trace(20000).float()
+    attack, release = coefficient(5.0, 2000.0).split(1)
+    memory, poles = Memory(), Memory()
+    with torch.no_grad():
+        followed = torch.cat([attack_release(part, attack, release, memory) for part in cut(x, (16,))], 1)
+        smoothed = torch.cat([one_pole(part, release, poles) for part in cut(x, (16,))], 1)
+    exact = branching_reference(x[0].tolist(), float(attack), float(release))
+    assert (followed[0].double() - torch.tensor(exact, dtype=torch.float64)).abs().max() < 4e-6
+    exact, state = [], float(x[0, 0])
+    for value in x[0].tolist():
+        state = float(release) * state + (1 - float(release)) * value
+        exact.append(state)
+    assert (smoothed[0].double() - torch.tensor(exact, dtype=torch.float64)).abs().max() < 4e-6
+
+
+def test_gradients_inside_a_later_piece_are_true():
+    x = trace(70).add(0.01 * torch.arange(70)).requires_grad_()
+    fast = torch.tensor([0.6], dtype=torch.float64, requires_grad=True)
+    slow = torch.tensor([0.95], dtype=torch.float64, requires_grad=True)
+
+    def resumed(run):
+        def of_a_piece(*inputs):
+            memory = Memory()
+            memory.last = torch.tensor([9.0], dtype=torch.float64)
+            return run(*inputs, memory)
+
+        return of_a_piece
+
+    assert torch.autograd.gradcheck(resumed(one_pole), (x, slow))
+    a = (0.9 * torch.cos(x.detach())).requires_grad_()
+    assert torch.autograd.gradcheck(resumed(linear_recurrence), (a, x))
+    assert torch.autograd.gradcheck(resumed(attack_release), (x, fast, slow))
+
+
+def test_rows_that_rise_fast_beside_rows_that_rise_slowly_in_pieces():
+    x = trace(3000, batch=2)
+    attack, release = coefficient(5.0, 300.0), coefficient(200.0, 20.0)
+    memory = Memory()
+    together = torch.cat([attack_release(part, attack, release, memory) for part in cut(x, (999,))], 1)
+    for row in range(2):
+        expected = branching_reference(x[row].tolist(), float(attack[row]), float(release[row]))
+        expected = torch.tensor(expected, dtype=torch.float64)
+        torch.testing.assert_close(together[row], expected, atol=1e-9, rtol=0)
