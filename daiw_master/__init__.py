@@ -15,6 +15,7 @@ _HOME = {
     "render": "daiw_master.pipeline",
     "master": "daiw_master.pipeline",
     "measure": "daiw_master.pipeline",
+    "process": "daiw_master.process",
     "Result": "daiw_master.pipeline",
     "Options": "daiw_master.pipeline",
     "Audio": "daiw_master.audio",

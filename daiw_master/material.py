@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -15,6 +14,8 @@ from daiw_master.midi import Rendered
 from daiw_master.parts import edited
 from daiw_master.plan import Plan
 from daiw_master.refine.song import Song, put_on_bench, send_of
+from daiw_master.sounds import Sound, faded_out, part, sound_of, whole
+from daiw_master.stack.hops import averaged_blocks
 
 #: `--preview`: the loudest stretch of the song, this long.
 PREVIEW_S = 20.0
@@ -30,11 +31,12 @@ class Material:
     what its reverb hears, `last_note_s` when the last key is let go; an excerpt begins at `start_s`."""
 
     name: str
-    mix: Audio
+    mix: Sound
     rendered: Rendered | None = None
-    send: Audio | None = None
+    send: Sound | None = None
     last_note_s: float | None = None
     start_s: float = 0.0
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_midi(self) -> bool:
@@ -48,7 +50,8 @@ class Material:
     def of_midi(cls, name: str, rendered: Rendered) -> Material:
         """A rendered MIDI song."""
         send = send_of((stem.role, stem.audio) for stem in rendered.stems)
-        return cls(name, rendered.mix, rendered, send, rendered.last_note_s)
+        send = None if send is None else sound_of(send)
+        return cls(name, sound_of(rendered.mix), rendered, send, rendered.last_note_s)
 
     def without_stems(self) -> Material:
         """The same song when nobody needs its parts any more: they weigh as much as the song."""
@@ -61,8 +64,8 @@ class Material:
         if rendered:
             stems = tuple(replace(stem, audio=_cut(stem.audio, start, stop)) for stem in rendered.stems)
             rendered = replace(rendered, stems=stems)
-        send = self.send and _cut(self.send, start, stop)
-        mix = _cut(self.mix, start, stop)
+        send = None if self.send is None else part(self.send, start, stop)
+        mix = part(self.mix, start, stop)
         start_s = start / self.mix.rate
         return replace(self, mix=mix, rendered=rendered, send=send, last_note_s=None, start_s=start_s)
 
@@ -70,7 +73,7 @@ class Material:
         """How the song moves over time in this plan: by its own sections, unless something else is said."""
         name = plan.form or (None if plan.energies else OWN)
         if self.rendered is None:
-            return form_of(name, plan.energies, (), self.mix.duration_s)
+            return form_of(name, plan.energies, (), self.mix.time / self.mix.rate)
         song = self.rendered
         return form_of(name, plan.energies, song.sections, song.duration_s, song.density)
 
@@ -85,51 +88,51 @@ class Material:
             send = None if send is None else _hard_end(send, end)
         return put_on_bench(mix, send=send, tempo_bpm=self.tempo_bpm, is_midi=self.is_midi), notes
 
-    def _edited(self, parts: Mapping) -> tuple[Audio, Audio | None, list[str]]:
+    def _edited(self, parts: Mapping) -> tuple[Sound, Sound | None, list[str]]:
         """Mix and send with single parts changed; a finished file has none, and that is said."""
         if self.rendered is None:
             who = " and ".join(parts)
             note = f"what was asked of the {who} is left alone: a finished file holds no single parts"
             return self.mix, self.send, [note]
         stems = self.rendered.stems
-        song = edited(self.mix, stems, parts, self.rendered.detected)
+        mix = Audio(whole(self.mix)[0], self.mix.rate)
+        song = edited(mix, stems, parts, self.rendered.detected)
         send = send_of(((stem.role, stem.audio) for stem in stems), song.send_gains)
+        send = None if send is None else sound_of(send)
         who = [line for line in self.rendered.detected if line.partition(":")[0] in song.applied]
-        return song.mix, send, [*who, *song.notes]
+        return sound_of(song.mix), send, [*who, *song.notes]
 
     def _end(self) -> int:
         """The sample after the last note, or after the last moment of a file that is still music."""
-        length = self.mix.samples.shape[-1]
+        length = self.mix.time
         if self.last_note_s is not None:
             return min(length, round(self.last_note_s * self.mix.rate))
         hop = self.mix.rate // 10
-        power = self.mix.samples[:, : length // hop * hop].square().mean(0).unflatten(-1, (-1, hop)).mean(-1)
+        power = _power(self.mix, hop)[: length // hop]
         music = (power > power.max() * 10 ** (OVER_DB / 10)).nonzero() if len(power) else power
         return min(length, (int(music[-1]) + 1) * hop) if len(music) else length
 
 
-def _hard_end(audio: Audio, end: int) -> Audio:
-    fade = min(end, round(CUT_FADE_MS * audio.rate / 1000))
-    samples = audio.samples[:, :end].clone()
-    samples[:, end - fade :] *= torch.linspace(1, 0, fade)
-    return audio.with_samples(samples)
+def _hard_end(sound: Sound, end: int) -> Sound:
+    return faded_out(part(sound, 0, end), min(end, round(CUT_FADE_MS * sound.rate / 1000)))
 
 
-def _loudest(audio: Audio) -> tuple[int, int]:
+def _power(sound: Sound, hop: int) -> torch.Tensor:
+    """Mean power per hop, the channels together: (hops,)."""
+    return averaged_blocks((block.square().mean(1) for block in sound.blocks()), hop)
+
+
+def _loudest(sound: Sound) -> tuple[int, int]:
     """Start and end sample of the loudest `PREVIEW_S` seconds, by mean power."""
-    length = min(round(PREVIEW_S * audio.rate), audio.samples.shape[-1])
-    hop = audio.rate // 4
-    power = audio.samples.double().square().mean(0).cumsum(0)
-    starts = torch.arange(0, audio.samples.shape[-1] - length + 1, hop)
-    ends = starts + length - 1
-    start = int(starts[(power[ends] - power[starts]).argmax()])
+    length = min(round(PREVIEW_S * sound.rate), sound.time)
+    hop = sound.rate // 4
+    power = torch.nn.functional.pad(_power(sound, hop).cumsum(0), (1, 0))
+    starts = range(0, sound.time - length + 1, hop)
+    hops = length // hop
+    loudest = (power[hops:][: len(starts)] - power[: len(starts)]).argmax() if hops else 0
+    start = starts[int(loudest)]
     return start, start + length
 
 
 def _cut(audio: Audio, start: int, stop: int) -> Audio:
     return audio.with_samples(audio.samples[:, start:stop])
-
-
-def file_name(source: str | Path | Audio) -> str:
-    """What a source is called in a report."""
-    return "audio" if isinstance(source, Audio) else Path(source).name

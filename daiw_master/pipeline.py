@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,10 +11,18 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.brief import Brief, briefs_of, fitting
 from daiw_master.errors import InputError
-from daiw_master.files import is_lossy, read_audio, write_audio, write_lossy_within, write_text_atomic
-from daiw_master.material import Material, file_name
+from daiw_master.files import (
+    is_lossy,
+    open_sound,
+    resample,
+    resampled,
+    write_lossy_within,
+    write_sound,
+    write_text_atomic,
+)
+from daiw_master.material import Material
 from daiw_master.meters import measure as measure_audio
-from daiw_master.meters.true_peak import true_peak
+from daiw_master.meters.true_peak import TruePeakWalk
 from daiw_master.midi import render_midi
 from daiw_master.options import Options, chain_of, check_device, split_settings
 from daiw_master.plan import Plan
@@ -27,6 +35,7 @@ from daiw_master.report.build import Source, bypass_report, master_report
 from daiw_master.report.curves import curve_of
 from daiw_master.report.model import IntentLine, Report
 from daiw_master.report.words import summary
+from daiw_master.sounds import Sound, Store, faded_out, sound_of, told, whole
 
 __all__ = [
     "Options", "Result", "chain_of", "check_device", "master", "master_many", "measure", "render",
@@ -42,27 +51,34 @@ LONGEST_TAIL_S = 4.5
 class Result:
     """A finished master: the sound, its report, and the few lines that say what was done.
 
-    `before` is the song as it came (the dry render), `plan` what was asked.
+    `before` is the song as it came (the dry render), `plan` what was asked. A long song stays on
+    disk until it is written; `audio` brings all of it into memory.
     """
 
-    audio: Audio
+    sound: Sound
     report: Report
     stems: tuple[tuple[str, Audio], ...] = ()
-    before: Audio | None = None
+    before: Sound | None = None
     plan: Plan | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def audio(self) -> Audio:
+        """The master in memory."""
+        return Audio(whole(self.sound)[0], self.sound.rate, self.tags)
 
     def write(self, path: str | Path, *, bit_depth: int | str = 24, report: bool = True) -> Path:
         """Write the master (whole or not at all) and `NAME.report.json` beside it."""
         path = Path(path)
         if is_lossy(path) and not self.bypassed:
             ceiling = self.report.row("true_peak_dbtp").asked
-            done = write_lossy_within(self.audio, path, ceiling, _true_peak)
+            done = write_lossy_within(self.sound, path, ceiling, _true_peak, tags=self.tags)
             self.report.notes.append(
                 f"decoded again, {path.name} peaks at {done.true_peak_dbtp:.2f} dBTP"
                 + (f" after a trim of {done.trim_db:.2f} dB" if done.trim_db else "")
             )
         else:
-            write_audio(self.audio, path, bit_depth=bit_depth, seed=self.report.seed)
+            write_sound(self.sound, path, bit_depth=bit_depth, seed=self.report.seed, tags=self.tags)
         if report:
             write_text_atomic(path.with_suffix(".report.json"), self.report.model_dump_json(indent=2) + "\n")
         return path
@@ -79,7 +95,7 @@ class Result:
 
         if self.bypassed or self.before is None:
             raise InputError("the page compares before and after; a bypassed song has no after")
-        page = html_report(self.report, self.before, self.audio, master_file=master_file or "")
+        page = html_report(self.report, self.before, self.sound, master_file=master_file or "")
         write_text_atomic(Path(path), page)
         return Path(path)
 
@@ -114,7 +130,7 @@ def master(
 
 def measure(source: str | Path | Audio):
     """Hear a file in the words of the targets: loudness, true peak, bands, widths, crest, range."""
-    return measure_audio(source if isinstance(source, Audio) else read_audio(source))
+    return measure_audio(source if isinstance(source, Audio) else open_sound(source))
 
 
 def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> list[Result]:
@@ -137,12 +153,22 @@ def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Op
     plans = [fitting(brief.plan(options), options) for brief in briefs]
     if not isinstance(source, Audio) and Path(source).suffix.lower() in MIDI_ENDINGS:
         raise InputError(f"{Path(source).name} is a MIDI file; `daiw-master render` turns it into sound")
-    audio = source if isinstance(source, Audio) else read_audio(source)
-    if options.rate and options.rate != audio.rate:
-        from daiw_master.files import resample
+    return masters_of(_material(source, options), briefs, plans, options)
 
-        audio = resample(audio, options.rate)
-    return masters_of(Material(file_name(source), audio), briefs, plans, options)
+
+def _material(source: str | Path | Audio, options: Options) -> Material:
+    """A recording as it comes to the desk, at the rate asked for; a short one is held in memory."""
+    if isinstance(source, Audio):
+        audio = source if not options.rate else resample(source, options.rate)
+        return Material("audio", sound_of(audio), tags=source.tags)
+    file = open_sound(source)
+    tags = file.tags
+    file = resampled(file, options.rate) if options.rate else file
+    sound = Store().keep(
+        told(file.blocks(), file.time, lambda done: options.progress("reading", done)),
+        file.channels, file.rate, file.time,
+    )  # fmt: skip
+    return Material(Path(source).name, sound, tags=tags)
 
 
 def masters_of(
@@ -156,24 +182,30 @@ def masters_of(
         material = material.without_stems()
     source = Source(material.name, material.mix, options.seed, material.rendered)
     if options.bypass:
-        return [Result(material.mix, bypass_report(source, brief), stems) for brief in briefs]
+        return [
+            Result(material.mix, bypass_report(source, brief), stems, tags=dict(material.tags))
+            for brief in briefs
+        ]
     rooms = any("reverb_wet_db" in {*plan.shifts, *plan.wanted} for plan, _ in plans)
     bench, _ = _bench(material, None, options, rooms)
     results = []
     with torch.no_grad():
         neutral = make_neutral(bench, plans[0][0], options.progress)
-        finished = material.mix.with_samples(neutral.samples[0, :, : material.mix.samples.shape[-1]].cpu())
-        curves = [curve_of("as it came", material.mix), curve_of("neutral", finished)]
+        came = source.measured
+        curves = [
+            curve_of("as it came", material.mix, came.seen, came.tones),
+            curve_of("neutral", neutral.sound, neutral.seen, neutral.tones),
+        ]
         for brief, (plan, notes) in zip(briefs, plans, strict=True):
             own, more = _own_bench(bench, material, plan, options, rooms)
             made = make_master(own, plan, neutral, options.progress)
             if options.refine:
                 made = refine_by_gradient(own, made, options.progress)
-            audio = _finished(material.mix, made, own)
+            sound = _finished(material.mix, made, own)
             said = [IntentLine(field=field, text=text) for field, text in brief.words]
-            report = master_report(source, brief, made, neutral, own, audio, curves, said=said)
+            report = master_report(source, brief, made, neutral, own, sound, curves, said=said)
             report.notes += [*brief.notices, *notes, *more]
-            results.append(Result(audio, report, stems, material.mix, made.plan))
+            results.append(Result(sound, report, stems, material.mix, made.plan, dict(material.tags)))
     return results
 
 
@@ -203,14 +235,10 @@ def _bench(
     return bench, notes
 
 
-def _finished(mix: Audio, made: Master, bench: Bench) -> Audio:
+def _finished(mix: Sound, made: Master, bench: Bench) -> Sound:
     """The master without the silence put behind it for the tail, its last moment faded out."""
-    y = bench.rung_out(made.take.samples)[0].cpu()
-    fade = min(round(FADE_S * mix.rate), y.shape[-1] - mix.samples.shape[-1])
-    if fade > 0:
-        y = y.clone()
-        y[:, y.shape[-1] - fade :] *= torch.linspace(1, 0, fade)
-    return mix.with_samples(y)
+    y = bench.rung_out(made.take.sound)
+    return faded_out(y, min(round(FADE_S * mix.rate), y.time - mix.time))
 
 
 def _asked(emotion: str | None) -> list[str]:
@@ -221,5 +249,8 @@ def _stems(material: Material) -> tuple[tuple[str, Audio], ...]:
     return tuple((stem.name, stem.audio) for stem in material.rendered.stems) if material.rendered else ()
 
 
-def _true_peak(audio: Audio) -> float:
-    return float(true_peak(audio.batch, audio.rate))
+def _true_peak(sound: Sound) -> float:
+    walk = TruePeakWalk()
+    for block in sound.blocks():
+        walk.add(block[0])
+    return float(walk.done())

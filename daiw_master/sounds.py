@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from daiw_master.audio import Audio
+
 #: Samples of each channel handed on at a time: a stereo block stays in a second-level cache.
 BLOCK = 1 << 16
 
@@ -180,6 +182,24 @@ def with_silence(sound: Sound, after: int) -> Sound:
     return View(sound.rate, sound.channels, sound.time + after, read)
 
 
+def faded_out(sound: Sound, samples: int) -> Sound:
+    """The same sound with a straight fade over its last `samples`."""
+    if samples <= 0:
+        return sound
+    first, ramp = sound.time - samples, torch.linspace(1, 0, samples)
+
+    def read(start: int, stop: int) -> torch.Tensor:
+        piece = sound.read(start, stop)
+        if stop <= first:
+            return piece
+        piece, here = piece.clone(), max(start, first)
+        piece[..., here - start :] *= ramp[here - first : stop - first].to(piece)
+        return piece
+
+    faded = View(sound.rate, sound.channels, sound.time, read)
+    return Held(whole(faded), sound.rate) if isinstance(sound, Held) else faded
+
+
 def difference(sound: Sound, other: Sound) -> Sound:
     """What one sound has that the other has not: sample by sample, as long as both are."""
 
@@ -187,6 +207,22 @@ def difference(sound: Sound, other: Sound) -> Sound:
         return sound.read(start, stop) - other.read(start, stop)
 
     return View(sound.rate, sound.channels, sound.time, read)
+
+
+def told(
+    blocks: Iterable[torch.Tensor], time: int, progress: Callable[[float], None]
+) -> Iterator[torch.Tensor]:
+    """The same blocks; on their way through, `progress` is told what share of `time` has passed."""
+    done = 0
+    for block in blocks:
+        yield block
+        done += block.shape[-1]
+        progress(done / time)
+
+
+def sound_of(audio: Audio | Sound) -> Sound:
+    """Audio in memory as a sound; a sound as it is."""
+    return Held(audio.samples, audio.rate) if isinstance(audio, Audio) else audio
 
 
 def whole(sound: Sound) -> torch.Tensor:

@@ -31,7 +31,7 @@ LAYERS = (
     ("report",),
     ("presets",),
     ("options", "material"),
-    ("brief",),
+    ("brief", "process"),
     ("pipeline",),
     ("cli", "listing", "doctor", "demo"),
 )

@@ -10,6 +10,7 @@ import click
 from daiw_master.cli.intent import intent as intent_commands
 from daiw_master.cli.options import mastering_options
 from daiw_master.cli.preset import preset as preset_commands
+from daiw_master.cli.process import process as process_command
 from daiw_master.cli.run import output_paths, run, slug
 from daiw_master.cli.stopping import Stopped, stoppable
 from daiw_master.errors import DaiwMasterError
@@ -43,6 +44,7 @@ def main() -> None:
 
 main.add_command(intent_commands)
 main.add_command(preset_commands)
+main.add_command(process_command)
 
 
 @main.command()

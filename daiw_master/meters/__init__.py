@@ -51,10 +51,13 @@ class Measured:
 
     `shown` is never a target: max_momentary_lufs, max_short_term_lufs, plr_db, correlation_p5,
     fold_down_loss_lu, side_db, side_low_db, centroid_hz, tilt_db_per_oct, sample_peak_dbfs.
+    `seen` and `tones` are the walks it was read from.
     """
 
     targets: Targets
     shown: dict[str, float]
+    seen: Scan
+    tones: Spectrum
 
 
 def heard(x: torch.Tensor, rate: int, seen: Scan | None = None) -> dict[str, torch.Tensor]:
@@ -64,10 +67,11 @@ def heard(x: torch.Tensor, rate: int, seen: Scan | None = None) -> dict[str, tor
     `seen`: the walk through x, where one has already been made.
     """
     seen = scan(x, rate) if seen is None else seen
-    return {name: value.to(x.dtype) for name, value in _heard(seen, spectrum(x, rate)).items()}
+    return {name: value.to(x.dtype) for name, value in heard_in(seen, spectrum(x, rate)).items()}
 
 
-def _heard(seen: Scan, tones: Spectrum) -> dict[str, torch.Tensor]:
+def heard_in(seen: Scan, tones: Spectrum) -> dict[str, torch.Tensor]:
+    """`heard`, read from the walks through a sound."""
     bands = dict(zip(BANDS, band_levels(tones).unbind(-1), strict=True))
     widths = dict(zip(WIDTHS, widths_db(tones).unbind(-1), strict=True))
     return (
@@ -103,7 +107,7 @@ class MeasureWalk:
         """Every number, `Measured`. Raises `InputError` where no sample came."""
         seen, tones = self._scan.done(), self._spectrum.done()
         peak, loudness = self._peak.done()[None], integrated_loudness(seen)
-        targets = {"loudness_lufs": loudness, "true_peak_dbtp": peak, **_heard(seen, tones)}
+        targets = {"loudness_lufs": loudness, "true_peak_dbtp": peak, **heard_in(seen, tones)}
         shown = {
             "max_momentary_lufs": momentary(seen).amax(-1),
             "max_short_term_lufs": short_term(seen, hop_ms=10).amax(-1),
@@ -116,7 +120,7 @@ class MeasureWalk:
             "tilt_db_per_oct": tilt_db_per_oct(tones),
             "sample_peak_dbfs": db_from_gain(seen.peak.amax(-1)),
         }
-        return Measured(Targets(_floats(targets)), _floats(shown))
+        return Measured(Targets(_floats(targets)), _floats(shown), seen, tones)
 
 
 def measure(audio: Audio | Sound) -> Measured:

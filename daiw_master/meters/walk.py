@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch.nn.functional import pad
+
+
+def walked(walk, blocks: Iterable[torch.Tensor]):
+    """What a walk (`ScanWalk`, `SpectrumWalk`, `MeasureWalk`, ...) finds in consecutive blocks."""
+    with torch.no_grad():
+        for block in blocks:
+            walk.add(block)
+        return walk.done()
 
 
 class Stretches:

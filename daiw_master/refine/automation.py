@@ -6,7 +6,7 @@ then the form is ridden once, in front of loudness and limiter, which still guar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -14,12 +14,15 @@ from torch.nn import functional
 
 from daiw_master.form import Form, energy_curve
 from daiw_master.meters.loudness import lufs, momentary
-from daiw_master.meters.weighting import k_weighted_blocks
+from daiw_master.meters.traces import ScanWalk
+from daiw_master.meters.walk import walked
+from daiw_master.meters.weighting import KWeighting
 from daiw_master.refine.asks import Ask
 from daiw_master.refine.bench import Bench, range_of_trace
 from daiw_master.refine.song import Song
+from daiw_master.sounds import Sound, part
 from daiw_master.stack.automation import HOP_S, automation_gains_db, hop_of
-from daiw_master.stack.deliver import Delivered
+from daiw_master.stack.deliver import DeliveredSound
 from daiw_master.stack.hops import averaged
 from daiw_master.stack.limiter import LIMITER, reduction_blocks
 from daiw_master.units import db_from_gain, power_from_db
@@ -37,9 +40,9 @@ def with_form(song: Song, form: Form, start_s: float = 0.0) -> Song:
 
     A form that does not move is a line at nought: nothing will be ridden.
     """
-    hop, skipped, length = hop_of(song.rate), round(start_s * song.rate), song.x.shape[-1] - song.tail
-    music = song.x[..., :length]
-    power = power_from_db(momentary(music, song.rate, hop_ms=1000 * _READ_S)[0])
+    hop, skipped, length = hop_of(song.rate), round(start_s * song.rate), song.x.time - song.tail
+    music = walked(ScanWalk(song.rate, keep=("loud",)), part(song.x, 0, length).blocks())
+    power = power_from_db(momentary(music, hop_ms=1000 * _READ_S)[0])
     before = torch.zeros(round(len(power) * skipped / max(1, length)), device=power.device)
     curve = energy_curve(form, skipped + length, song.rate, hop, torch.cat([before, power]))
     return replace(song, energy=curve[skipped // hop :])
@@ -51,10 +54,12 @@ def ridden_gains_db(bench: Bench, settings: Mapping[str, float]) -> tuple[torch.
     Nought throughout where the chain has no automation, or it rests.
     """
     song = bench.song
-    low = high = torch.zeros(-(-song.x.shape[-1] // hop_of(song.rate)))
+    low = high = torch.zeros(-(-song.x.time // hop_of(song.rate)))
     for place in bench.moving:
         own = {k.partition(".")[2]: v for k, v in settings.items() if k.partition(".")[0] == place}
-        gains = automation_gains_db(song.x[:1, :1], song.rate, **own, energy=song.energy, tail=song.tail)
+        gains = automation_gains_db(
+            torch.empty(1).expand(1, 1, song.x.time), song.rate, **own, energy=song.energy, tail=song.tail
+        )
         low, high = (so_far + gain[0].cpu() for so_far, gain in zip((low, high), gains, strict=True))
     return low, high
 
@@ -65,7 +70,9 @@ def automation_reach_db(bench: Bench, settings: Mapping[str, float]) -> float:
     return float(ridden_gains_db(bench, level_alone)[0].abs().max())
 
 
-def added_range_lu(bench: Bench, settings: Mapping[str, float], delivered: Delivered | None = None) -> float:
+def added_range_lu(
+    bench: Bench, settings: Mapping[str, float], delivered: DeliveredSound | None = None
+) -> float:
     """Loudness range the automation adds to the song at these settings, foretold without a second master.
 
     From loudness and peaks of the still song, 10 ms by 10 ms, with the gain laid on top. Given how the
@@ -77,7 +84,7 @@ def added_range_lu(bench: Bench, settings: Mapping[str, float], delivered: Deliv
         return 0.0
     song = bench.song
     bed = any(effect.name == "noise" for effect in bench.placed.values())
-    still = _Traces(song.rung_out(bench.shaped(settings), over_noise=bed), song.rate)
+    still = _Traces(song.rung_out(bench.shaped(settings), over_noise=bed))
     gain_db = low_db[: len(still.power)].double()
     if delivered is None:
         return still.range_lu(gain_db) - still.range_lu(torch.zeros_like(gain_db))
@@ -93,17 +100,20 @@ def added_range_lu(bench: Bench, settings: Mapping[str, float], delivered: Deliv
 
 
 class _Traces:
-    """A sound (1, channels, time) as its K-weighted power every 10 ms and its peaks ten times as often."""
+    """A sound as its K-weighted power every 10 ms and its peaks ten times as often."""
 
-    def __init__(self, x: torch.Tensor, rate: int):
+    def __init__(self, sound: Sound):
+        rate = sound.rate
         hop = hop_of(rate)
-        sums = [weighted.square().sum(1) for _, weighted in k_weighted_blocks(x, rate, hop)]
-        channel = 1.0 if x.shape[1] > 1 else 2.0  # mono plays on both speakers
-        self.power = channel * averaged(torch.cat(sums, dim=-1)[0].double(), hop).cpu()
         self.fine = next(n for n in range(10, 0, -1) if hop % n == 0)
         self.clock = rate * self.fine / hop
-        loudest = functional.pad(x.abs().amax(1), (0, -x.shape[-1] % hop))
-        self.peaks_db = db_from_gain(loudest.unflatten(-1, (-1, hop // self.fine)).amax(-1)).cpu()
+        powers, peaks = [], []
+        for plain, weighted in _weighted(sound, hop):
+            powers.append(averaged(weighted.square().sum(1), hop)[0])
+            peaks.append(plain.abs().amax(1).unflatten(-1, (-1, hop // self.fine)).amax(-1))
+        channel = 1.0 if sound.channels > 1 else 2.0  # mono plays on both speakers
+        self.power = channel * torch.cat(powers).double().cpu()
+        self.peaks_db = db_from_gain(torch.cat(peaks, dim=-1)).cpu()
 
     def limited(self, gain_db: torch.Tensor, ceiling_dbtp: float, limiter: Mapping) -> torch.Tensor:
         """What is left of a gain (moments,) behind the limiter."""
@@ -120,6 +130,14 @@ class _Traces:
         power = (self.power * power_from_db(gain_db))[None, None]
         window, step = round(_WINDOW_S / HOP_S), round(_READ_S / HOP_S)
         return range_of_trace(lufs(functional.avg_pool1d(power, min(window, power.shape[-1]), step)[0, 0]))
+
+
+def _weighted(sound: Sound, hop: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The sound and its K-weighted self in whole hops."""
+    weighting = KWeighting(sound.rate, hop)
+    for block in sound.blocks():
+        yield from weighting.add(block)
+    yield from weighting.done()
 
 
 def moved_by_sections(asks: Mapping[str, Ask], added_lu: float) -> dict[str, Ask]:

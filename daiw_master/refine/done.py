@@ -16,8 +16,11 @@ from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.probes import decay_time_s
 from daiw_master.meters.probes import drive_db as residual_db
 from daiw_master.meters.tone import band_mean_db, spectrum
+from daiw_master.meters.traces import ScanWalk
+from daiw_master.meters.walk import walked
 from daiw_master.plan import Plan
 from daiw_master.refine.bench import Bench
+from daiw_master.sounds import difference
 from daiw_master.stack.chain import run_chain
 from daiw_master.stack.reverb import impulse_response, synced_predelay_ms
 from daiw_master.targets import BANDS, FIELDS
@@ -186,9 +189,11 @@ def measured_wet_db(bench: Bench, settings: Mapping[str, float]) -> float:
     if place is None or settings.get(f"{place}.wet_db", NONE_DB) <= NONE_DB:
         return NONE_DB
     before = bench.before(place, settings)
-    wet = bench.after_room(settings) - before
-    rate = bench.song.rate
-    return max(NONE_DB, float(integrated_loudness(wet, rate) - integrated_loudness(before, rate)))
+    wet, dry = (
+        integrated_loudness(walked(ScanWalk(sound.rate, keep=("loud",)), sound.blocks()))
+        for sound in (difference(bench.after_room(settings), before), before)
+    )
+    return max(NONE_DB, float(wet - dry))
 
 
 def measured_decay_s(bench: Bench, settings: Mapping[str, float]) -> float:

@@ -37,7 +37,7 @@ def inside_stereo_limits(
 
 def side_room_db(bench: Bench, take: Take) -> float:
     """How far the side may rise before it, or what is lost in mono, meets its hard limit."""
-    found = stereo_guards(take.samples, bench.song.rate)
+    found = stereo_guards(take.seen, take.tones)
     if not found:
         return math.inf
     limits = house.limits()
@@ -57,7 +57,7 @@ def _too_much_side_db(loss_lu: float, allowed_lu: float) -> float:
 
 def _narrowed(bench: Bench, take: Take, tasteful: bool, lifted: Collection[str]) -> dict[str, float]:
     """Settings with less side, by what the finished sound has too much of it."""
-    found, settings = stereo_guards(take.samples, bench.song.rate), dict(take.settings)
+    found, settings = stereo_guards(take.seen, take.tones), dict(take.settings)
     if not found or "imager.low_width_db" not in settings:
         return settings
     allowed = {

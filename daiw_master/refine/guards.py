@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import torch
 
 from daiw_master import house
-from daiw_master.meters.loudness import momentary
 from daiw_master.meters.stereo import correlation_p5, fold_down_loss_lu, side_db, widths_db
-from daiw_master.meters.tone import spectrum
-from daiw_master.meters.traces import scan
+from daiw_master.meters.tone import Spectrum
+from daiw_master.meters.traces import Scan
 from daiw_master.refine.automation import automation_reach_db
 from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.compressor import compressor_work, dynamics_of
 from daiw_master.refine.done import measured_decay_s, measured_drive_db, measured_wet_db
-from daiw_master.stack.dynamics import gain_reduction_db
 from daiw_master.stack.eq import eq_response_db
 from daiw_master.stack.rider import REACH_DB
 from daiw_master.targets import BAND_EDGES_HZ
@@ -52,12 +51,12 @@ def check_guards(bench: Bench, take: Take) -> list[Guard]:
 
 def measured_guards(bench: Bench, take: Take) -> dict[str, float]:
     """The measured value behind every house limit."""
-    settings, rate, y = take.settings, bench.song.rate, take.samples
+    settings, rate = take.settings, bench.song.rate
     found = {
         **eq_guards(settings, rate),
         **dynamics_guards(bench, settings),
         "limiter_p99_db": float(take.delivered.reduction_p99_db),
-        **stereo_guards(y, rate),
+        **stereo_guards(take.seen, take.tones),
     }
     reach = automation_reach_db(bench, settings)
     if reach:
@@ -76,11 +75,10 @@ def measured_guards(bench: Bench, take: Take) -> dict[str, float]:
     return found
 
 
-def stereo_guards(y: torch.Tensor, rate: int) -> dict[str, float]:
-    """Width, phase and mono compatibility of the finished sound."""
-    if y.shape[1] != 2:
+def stereo_guards(seen: Scan, tones: Spectrum) -> dict[str, float]:
+    """Width, phase and mono compatibility of the finished sound, read off the walks through it."""
+    if seen.energy.shape[1] != 2:
         return {}
-    seen, tones = scan(y, rate), spectrum(y, rate)
     return {
         "side_to_mid_db": float(side_db(tones)),
         "side_low_db": float(widths_db(tones)[0, 0]),
@@ -104,7 +102,7 @@ def eq_guards(settings: Mapping[str, float], rate: int) -> dict[str, float]:
 
 def dynamics_guards(bench: Bench, settings: Mapping[str, float]) -> dict[str, float]:
     """Compressor reduction while there is music, its attack, and the rider's and shaper's reach."""
-    place = next((p for p, e in bench.placed.items() if e.name == "dynamics"), None)
+    place = dynamics_of(bench)
     if place is None:
         return {}
     own = {k.partition(".")[2]: v for k, v in settings.items() if k.startswith(f"{place}.")}
@@ -113,22 +111,8 @@ def dynamics_guards(bench: Bench, settings: Mapping[str, float]) -> dict[str, fl
         "ride_db": REACH_DB * abs(own["ride"]),
     }
     if own["ratio"] > 1.0:
-        reduction = reduction_over_music(bench, place, settings, own)
+        reduction = compressor_work(bench, settings).over_music_db
         found["compressor_mean_db"] = float(reduction.mean())
         found["compressor_p95_db"] = float(reduction.quantile(0.95))
         found["compressor_attack_ms"] = own["attack_ms"]
     return found
-
-
-def reduction_over_music(bench: Bench, place: str, settings, own) -> torch.Tensor:
-    """Compressor reduction in dB (>= 0), a value per 400 ms that is music (within 20 LU of the song)."""
-    rate = bench.song.rate
-    with torch.no_grad():
-        before = bench.before(place, settings)
-        reduction = gain_reduction_db(before, rate, **own)[0]
-        level = momentary(before, rate, hop_ms=400.0)[0]
-    frames = len(reduction) // max(1, len(level))
-    if not frames:
-        return reduction
-    reduction = reduction[: frames * len(level)].reshape(len(level), frames).mean(-1)
-    return reduction[level > level.max() - 20.0]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,7 +11,9 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.meters.traces import ScanWalk
 from daiw_master.parts import SEND_WEIGHTS
+from daiw_master.sounds import Held, Sound, part, sound_of, told, turned, whole, with_silence
 from daiw_master.units import db_from_gain, gain_from_db
 
 #: Where every song sits before the chain, so that a threshold means the same on every song. Far
@@ -32,14 +35,14 @@ FADE_S = 0.05
 
 @dataclass(frozen=True)
 class Song:
-    """What goes into the chain. `x` (1, channels, time) at -20 LUFS; `send` is what the reverb
-    hears when the song came as stems; `is_midi` says whether a room may be added unasked; `tail` samples
+    """What goes into the chain. `x` at -20 LUFS; `send` is what the reverb hears when the song came
+    as stems; `is_midi` says whether a room may be added unasked; `tail` samples
     at its end are silence left for a reverb. `energy` (frames,) in [-1, 1] is how strong the music is
     meant to be from its first to its last moment, tail left out: there the last one goes on."""
 
-    x: torch.Tensor
+    x: Sound
     rate: int
-    send: torch.Tensor | None = None
+    send: Sound | None = None
     tempo_bpm: float | None = None
     is_midi: bool = False
     staging_db: float = 0.0
@@ -49,36 +52,37 @@ class Song:
     @property
     def duration_s(self) -> float:
         """How long the music is, without the silence behind it."""
-        return (self.x.shape[-1] - self.tail) / self.rate
+        return (self.x.time - self.tail) / self.rate
 
     def to(self, device: str) -> Song:
-        """The same song on another device."""
-        send = None if self.send is None else self.send.to(device)
-        return replace(self, x=self.x.to(device), send=send)
+        """The same song on another device, where it is held whole."""
+        if device == "cpu":
+            return self
+        send = None if self.send is None else Held(whole(self.send).to(device), self.rate)
+        return replace(self, x=Held(whole(self.x).to(device), self.rate), send=send)
 
     def with_tail(self, decay_s: float) -> Song:
         """The same song with silence behind it, so that a reverb may ring out."""
         pad = round(decay_s * TAIL_MARGIN * self.rate)
-        grow = torch.nn.functional.pad
-        send = None if self.send is None else grow(self.send, (0, pad))
-        return replace(self, x=grow(self.x, (0, pad)), send=send, tail=self.tail + pad)
+        send = None if self.send is None else with_silence(self.send, pad)
+        return replace(self, x=with_silence(self.x, pad), send=send, tail=self.tail + pad)
 
-    def rung_out(self, y: torch.Tensor, over_noise: bool = False) -> torch.Tensor:
-        """A master of this song, (..., time), up to where its tail is over; never shorter than the song.
+    def rung_out(self, y: Sound, over_noise: bool = False) -> Sound:
+        """A master of this song up to where its tail is over; never shorter than the song.
 
         `over_noise`: a bed that never ends lies under it; the tail is over where it sinks into that.
         """
         if not self.tail:
             return y
-        length = y.shape[-1] - self.tail
-        tail = y[..., length:].reshape(-1, self.tail)
+        length = y.time - self.tail
+        tail = y.read(length, y.time)[0]
         if over_noise:
             last = _end_over_noise(tail, round(BED_S * self.rate))
         else:
             loud = (tail.abs() > gain_from_db(TAIL_END_DB)).any(0).nonzero()
             last = int(loud[-1]) + 1 if len(loud) else 0
         rest = last + round(FADE_S * self.rate) if last else 0
-        return y[..., : min(length + rest, y.shape[-1])]
+        return part(y, 0, min(length + rest, y.time))
 
 
 def _end_over_noise(tail: torch.Tensor, hop: int) -> int:
@@ -93,30 +97,40 @@ def _end_over_noise(tail: torch.Tensor, hop: int) -> int:
 
 
 def put_on_bench(
-    audio: Audio, *, send: Audio | None = None, tempo_bpm: float | None = None, is_midi: bool = False
+    audio: Audio | Sound,
+    *,
+    send: Audio | Sound | None = None,
+    tempo_bpm: float | None = None,
+    is_midi: bool = False,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> Song:
     """Bring a song to the bench's level; silence, NaN and infinity are refused here.
 
     Raises `InputError` where there is nothing to master.
     """
-    if audio.samples.shape[-1] == 0:
+    sound = sound_of(audio)
+    if sound.time == 0:
         raise InputError("the audio holds no samples; nothing to master")
-    if not bool(torch.isfinite(audio.samples).all()):
-        raise InputError("the audio holds NaN or infinite samples; repair or export it again")
-    peak = float(audio.samples.abs().max())
+    peak, heard = 0.0, ScanWalk(sound.rate, keep=("loud",))
+    for block in told(sound.blocks(), sound.time, progress):
+        highest = float(block.abs().max())
+        if not math.isfinite(highest):
+            raise InputError("the audio holds NaN or infinite samples; repair or export it again")
+        peak = max(peak, highest)
+        heard.add(block)
     silent = InputError("the audio is silent; nothing to master")
     if peak <= gain_from_db(SILENT_RENDER_DBFS):
         raise silent
     # meters have a floor at -120: bring the peaks up to full scale before asking them
-    loudness = float(integrated_loudness(audio.batch / peak, audio.rate)) + db_from_gain(peak)
+    loudness = float(integrated_loudness(heard.done().louder(1 / peak))) + db_from_gain(peak)
     if not is_midi and loudness < SILENT_LUFS:
         raise silent
     staging_db = STAGE_LUFS - loudness
     gain = gain_from_db(staging_db)
     return Song(
-        audio.batch * gain,
-        audio.rate,
-        None if send is None else send.batch * gain,
+        turned(sound, gain),
+        sound.rate,
+        None if send is None else turned(sound_of(send), gain),
         tempo_bpm,
         is_midi,
         staging_db,

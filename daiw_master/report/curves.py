@@ -7,9 +7,11 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.meters.loudness import short_term
 from daiw_master.meters.stereo import correlation, side_to_mid_db
-from daiw_master.meters.tone import FINE_CENTRES_HZ, band_energies, spectrum
-from daiw_master.meters.traces import TICKS_PER_S, scan
+from daiw_master.meters.tone import FINE_CENTRES_HZ, Spectrum, SpectrumWalk, band_energies
+from daiw_master.meters.traces import TICKS_PER_S, Scan, ScanWalk
+from daiw_master.meters.walk import walked
 from daiw_master.report.model import Curve
+from daiw_master.sounds import Sound, sound_of
 from daiw_master.targets import BAND_EDGES_HZ
 
 #: A line needs no more points than this; an hour of music costs the report as much as a song.
@@ -21,20 +23,25 @@ EMPTY_DB = -70.0
 
 
 @torch.no_grad()
-def curve_of(name: str, audio: Audio) -> Curve:
+def curve_of(
+    name: str, audio: Audio | Sound, seen: Scan | None = None, tones: Spectrum | None = None
+) -> Curve:
     """How a sound runs: tone and width in gated third octaves, loudness and correlation over 3 s.
 
     The zero of the tone is the mean of the eight bands, as in `band_*_db`, so level plays no part.
     A sound shorter than 3 s is one point of loudness. A mono file has no width and no correlation.
+    `seen` and `tones`: the walks through it, where they have been made.
     """
-    mid, side = (part[0] for part in spectrum(audio.batch, audio.rate).gated())
+    sound = sound_of(audio)
+    seen = seen or walked(ScanWalk(sound.rate), sound.blocks())
+    tones = tones or walked(SpectrumWalk(sound.rate), sound.blocks())
+    mid, side = (part[0] for part in tones.gated())
     energy = mid + side
     bands = _db(band_energies(energy, BAND_EDGES_HZ), energy.sum())
     tone = _db(energy, energy.sum()) - bands.mean()
-    hop_s = hop_for(audio.duration_s)
-    seen = scan(audio.batch, audio.rate)
+    hop_s = hop_for(sound.time / sound.rate)
     loudness = short_term(seen, hop_ms=1000 * hop_s)[0]
-    stereo = audio.channels == 2
+    stereo = sound.channels == 2
     return Curve(
         of=name,
         hz=[round(float(hz), 1) for hz in FINE_CENTRES_HZ],

@@ -11,6 +11,9 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.files import FORMATS, resample
 from daiw_master.meters import integrated_loudness, short_term
+from daiw_master.meters.traces import ScanWalk
+from daiw_master.meters.walk import walked
+from daiw_master.sounds import Sound, part, sound_of, whole
 from daiw_master.units import db_from_gain, gain_from_db
 
 EXCERPT_S = 20.0
@@ -58,34 +61,37 @@ class Excerpt:
         return abs(self.after.gain_db - self.before.gain_db)
 
 
-def excerpts_of(before: Audio, after: Audio) -> list[Excerpt]:
+def excerpts_of(before: Audio | Sound, after: Audio | Sound) -> list[Excerpt]:
     """Up to three stretches of 20 s, aligned to the sample: quiet, middle and loudest, if there is room."""
-    length = min(before.samples.shape[-1], after.samples.shape[-1])
+    before, after = sound_of(before), sound_of(after)
+    length = min(before.time, after.time)
     if not length:
         return []
-    before, after = (audio.with_samples(audio.samples[:, :length]) for audio in (before, after))
+    before, after = (part(sound, 0, length) for sound in (before, after))
     return [_excerpt(name, start_s, before, after) for name, start_s in choose(after)]
 
 
-def choose(audio: Audio) -> list[tuple[str, float]]:
+def choose(audio: Audio | Sound) -> list[tuple[str, float]]:
     """Where to listen: (name, start in s), by the mean of the 3 s loudness; no two stretches overlap."""
-    if audio.duration_s <= EXCERPT_S:
+    sound = sound_of(audio)
+    duration_s = sound.time / sound.rate
+    if duration_s <= EXCERPT_S:
         return [("whole", 0.0)]
-    trace = short_term(audio.batch, audio.rate, hop_ms=1000 * GRID_S)[0]
+    trace = short_term(walked(ScanWalk(sound.rate, keep=("loud",)), sound.blocks()), hop_ms=1000 * GRID_S)[0]
     # from the window that starts with the stretch to the one that ends with it
     windows = trace.unfold(0, min(len(trace), round((EXCERPT_S - WINDOW_S) / GRID_S) + 1), 1)
     levels, music = windows.mean(-1), (windows > trace.max() - AUDIBLE_LU).double().mean(-1)
     worth = music >= min(MUSIC_SHARE, float(music.max()))
     grid = GRID_S * torch.arange(len(levels))
     starts = _apart(levels, grid, worth)
-    room = min(len(NAMES), int(audio.duration_s // EXCERPT_S))
+    room = min(len(NAMES), int(duration_s // EXCERPT_S))
     if len(starts) < room:
         # the best places stand in each other's way: choose among stretches laid end to end
-        tiles = torch.linspace(0, float(grid[-1]), int(audio.duration_s // EXCERPT_S))
+        tiles = torch.linspace(0, float(grid[-1]), int(duration_s // EXCERPT_S))
         on_tile = torch.zeros_like(levels, dtype=torch.bool)
         on_tile[(tiles / GRID_S).long()] = True
         starts = max(starts, _apart(levels, grid, worth & on_tile), key=len)
-    latest = audio.duration_s - EXCERPT_S
+    latest = duration_s - EXCERPT_S
     return [(name, min(starts[name], latest)) for name in NAMES if name in starts]
 
 
@@ -102,11 +108,11 @@ def _apart(levels: torch.Tensor, grid: torch.Tensor, allowed: torch.Tensor) -> d
     return starts
 
 
-def _excerpt(name: str, start_s: float, before: Audio, after: Audio) -> Excerpt:
+def _excerpt(name: str, start_s: float, before: Sound, after: Sound) -> Excerpt:
     rate = after.rate
     start = round(start_s * rate)
-    stop = min(start + round(EXCERPT_S * rate), after.samples.shape[-1])
-    sounds = [_playable(audio.with_samples(audio.samples[:, start:stop])) for audio in (before, after)]
+    stop = min(start + round(EXCERPT_S * rate), after.time)
+    sounds = [_playable(Audio(whole(part(sound, start, stop))[0], rate)) for sound in (before, after)]
     levels = [float(integrated_loudness(sound.batch, sound.rate)) for sound in sounds]
     gains = [min(levels) - level if min(levels) > SILENT_LUFS else 0.0 for level in levels]
     # a side that would come near full scale in the encoder takes the other one down with it

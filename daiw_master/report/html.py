@@ -19,6 +19,7 @@ from daiw_master.report.digits import brief, clock, plain, printed
 from daiw_master.report.excerpts import CODEC, KBITS, Excerpt, excerpts_of
 from daiw_master.report.model import Report
 from daiw_master.report.names import spoken
+from daiw_master.sounds import Sound
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SOUNDS = (("before", "before"), ("neutral", "neutral"), ("after", "after"), ("asked", "asked ± tolerance"))
@@ -37,8 +38,8 @@ class Figure:
 
 def html_report(
     report: Report,
-    before: Audio,
-    after: Audio,
+    before: Audio | Sound,
+    after: Audio | Sound,
     *,
     master_file: str | None = None,
     original_file: str | None = None,

@@ -11,11 +11,10 @@ from daiw_master.params import Space
 from daiw_master.plan import Plan
 from daiw_master.refine.automation import ridden_gains_db
 from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.compressor import compressor_work
 from daiw_master.report.curves import hop_for
 from daiw_master.report.model import Automation, MoveRow, Reduction
 from daiw_master.stack.automation import HOP_S
-from daiw_master.stack.dynamics import gain_reduction_db
-from daiw_master.stack.envelope import control_hop
 from daiw_master.targets import FIELDS
 
 #: Automation moves over seconds: half of one draws it well.
@@ -30,13 +29,8 @@ def reduction_of(bench: Bench, take: Take, duration_s: float) -> Reduction:
     hop_s = hop_for(duration_s)
     hops = max(1, round(duration_s / hop_s))
     limiter = _most(take.delivered.reduction_db, take.delivered.hop_s, hop_s, hops)
-    place = next((place for place, effect in bench.placed.items() if effect.name == "dynamics"), None)
-    compressor: list[float] = []
-    if place is not None and take.settings.get(f"{place}.ratio", 1.0) > 1.0:
-        own = {k.partition(".")[2]: v for k, v in take.settings.items() if k.startswith(f"{place}.")}
-        rate = bench.song.rate
-        trace = gain_reduction_db(bench.before(place, take.settings), rate, **own)[0]
-        compressor = _most(trace, control_hop(rate) / rate, hop_s, hops)
+    work = compressor_work(bench, take.settings)
+    compressor = [] if work is None else _most(work.most_db, work.hop_s, hop_s, hops)
     return Reduction(hop_s=hop_s, limiter_db=limiter, compressor_db=compressor)
 
 

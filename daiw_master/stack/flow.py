@@ -106,17 +106,21 @@ class AtOnce(Flow):
 
     latency = 1 << 62  # nothing comes out before the end
 
-    def __init__(self, process: Callable[[torch.Tensor], torch.Tensor]):
+    def __init__(self, process: Callable[..., torch.Tensor]):
         self.process = process
         self._kept: list[torch.Tensor] = []
+        self._beside: dict[str, list[torch.Tensor]] = {}
 
     def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
         self._kept.append(x)
+        for name, side in beside.items():
+            self._beside.setdefault(name, []).append(side)
         return x[..., :0]
 
     def finish(self) -> torch.Tensor | None:
         kept, self._kept = self._kept, []
-        return self.process(torch.cat(kept, dim=-1)) if kept else None
+        beside = {name: torch.cat(sides, dim=-1) for name, sides in self._beside.items()}
+        return self.process(torch.cat(kept, dim=-1), **beside) if kept else None
 
 
 def merged(flows: Iterable[Flow]) -> list[Flow]:

@@ -13,6 +13,7 @@ from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.refine.bench import Bench, loudness_matched, range_of_trace
 from daiw_master.refine.song import STAGE_LUFS, put_on_bench, send_of
+from daiw_master.sounds import Held, whole
 from daiw_master.stack import EFFECTS
 from daiw_master.stack.chain import qualified
 from tests import signals
@@ -22,8 +23,10 @@ from tests.refine.benches import RATE, bench
 def test_a_song_comes_to_the_bench_at_one_level():
     x = signals.music(4.0)[0]
     quiet, loud = (put_on_bench(Audio(x * gain, RATE)) for gain in (0.1, 1.0))
-    assert torch.allclose(quiet.x, loud.x, atol=1e-5), "a threshold means the same on every song"
-    assert pyloudnorm.Meter(RATE).integrated_loudness(loud.x[0].T.numpy()) == pytest.approx(
+    assert torch.allclose(whole(quiet.x), whole(loud.x), atol=1e-5), (
+        "a threshold means the same on every song"
+    )
+    assert pyloudnorm.Meter(RATE).integrated_loudness(whole(loud.x)[0].T.numpy()) == pytest.approx(
         STAGE_LUFS, abs=0.1
     )
     assert quiet.staging_db - loud.staging_db == pytest.approx(20.0, abs=0.01)
@@ -47,24 +50,24 @@ def test_nothing_to_master_is_refused(samples, said):
 def test_a_tail_is_room_behind_the_song():
     song = put_on_bench(Audio(signals.music(1.0)[0], RATE), send=Audio(signals.music(1.0)[0], RATE))
     longer = song.with_tail(2.0)
-    assert longer.x.shape[-1] >= song.x.shape[-1] + 2 * RATE
-    assert longer.send.shape == longer.x.shape
-    assert torch.equal(longer.x[..., : song.x.shape[-1]], song.x)
-    assert not longer.x[..., song.x.shape[-1] :].any()
+    assert longer.x.time >= song.x.time + 2 * RATE
+    assert longer.send.time == longer.x.time
+    assert torch.equal(longer.x.read(0, song.x.time), whole(song.x))
+    assert not longer.x.read(song.x.time, longer.x.time).any()
 
 
 def test_a_master_ends_where_its_tail_does():
     """Silence behind the tail is no soft passage: what is heard is what will be written."""
     plain = put_on_bench(Audio(signals.music(1.0)[0], RATE))
     song = plain.with_tail(2.0)
-    y = song.x.clone()
-    assert torch.equal(plain.rung_out(plain.x), plain.x)
-    assert song.rung_out(y).shape == plain.x.shape, "never shorter than the song"
+    y = whole(song.x).clone()
+    assert plain.rung_out(plain.x) is plain.x
+    assert song.rung_out(Held(y, RATE)).time == plain.x.time, "never shorter than the song"
     y[..., RATE + 5000] = 10 ** (-84 / 20)
     y[..., RATE + 9000] = 10 ** (-86 / 20)
-    assert RATE + 5000 < song.rung_out(y).shape[-1] <= RATE + 5001 + round(0.05 * RATE)
+    assert RATE + 5000 < song.rung_out(Held(y, RATE)).time <= RATE + 5001 + round(0.05 * RATE)
     y[..., -1] = 0.1
-    assert torch.equal(song.rung_out(y), y)
+    assert torch.equal(whole(song.rung_out(Held(y, RATE))), y)
 
 
 def test_lows_stay_out_of_the_room():
@@ -79,11 +82,11 @@ def test_lows_stay_out_of_the_room():
 def test_the_room_is_computed_once():
     calls = []
 
-    def counted(x, rate, **settings):
+    def counted(*given, **settings):
         calls.append(settings)
-        return EFFECTS["reverb"].process(x, rate, **settings)
+        return EFFECTS["reverb"].flow(*given, **settings)
 
-    reverb = replace(EFFECTS["reverb"], process=counted)
+    reverb = replace(EFFECTS["reverb"], flow=counted)
     song = bench(seconds=1.0).song
     desk = Bench(song, qualified([reverb, EFFECTS["eq"], EFFECTS["limiter"]]))
     settings = {**desk.space.defaults(), "reverb.wet_db": -20.0}
@@ -97,19 +100,19 @@ def test_the_room_is_computed_once():
 def test_what_reaches_an_effect_is_what_stands_before_it():
     desk = bench("reverb", "eq", "imager", seconds=1.0)
     settings = {**desk.space.defaults(), "reverb.wet_db": -20.0, "eq.tilt_db": 6.0}
-    assert torch.equal(desk.before("reverb", settings), desk.song.x)
-    assert torch.equal(desk.before("eq", settings), desk.after_room(settings))
-    by_hand = EFFECTS["eq"](desk.after_room(settings), RATE, tilt_db=6.0)
-    assert torch.allclose(desk.before("imager", settings), by_hand, atol=1e-6)
+    assert desk.before("reverb", settings) is desk.song.x
+    assert desk.before("eq", settings) is desk.after_room(settings)
+    by_hand = EFFECTS["eq"](whole(desk.after_room(settings)), RATE, tilt_db=6.0)
+    assert torch.allclose(whole(desk.before("imager", settings)), by_hand, atol=1e-6)
 
 
 def test_a_take_is_delivered_and_heard():
     desk = bench("eq", seconds=4.0)
     take = desk.take({**desk.space.defaults(), "eq.tilt_db": 3.0}, -20.0, -2.0, 6.0)
-    assert pyloudnorm.Meter(RATE).integrated_loudness(take.samples[0].T.numpy()) == pytest.approx(
+    assert pyloudnorm.Meter(RATE).integrated_loudness(whole(take.sound)[0].T.numpy()) == pytest.approx(
         -20, abs=0.1
     )
-    assert float(take.samples.abs().max()) <= 10 ** (-2 / 20)
+    assert float(whole(take.sound).abs().max()) <= 10 ** (-2 / 20)
     assert take.settings["eq.tilt_db"] == 3.0
     flat = desk.take(desk.space.defaults(), -20.0, -2.0, 6.0)
     assert take.heard["band_air_db"] > flat.heard["band_air_db"] + 0.5, "brighter is heard brighter"
@@ -132,7 +135,7 @@ def test_windows_lie_in_soft_middle_and_loud_places():
 def test_a_short_song_is_one_window():
     desk = bench("eq", seconds=5.0)
     assert desk.window_starts() == [0]
-    assert desk.windows(desk.space.defaults()).shape == desk.song.x.shape
+    assert desk.windows(desk.space.defaults()).shape == whole(desk.song.x).shape
 
 
 @pytest.mark.parametrize(
@@ -163,8 +166,8 @@ def test_the_rider_widens_one_way_and_evens_the_other():
     assert still == pytest.approx(12.0, abs=0.5)
     # the prediction is what the rider really does
     for ride, predicted in ((-1.0, evened), (1.0, widened)):
-        y = EFFECTS["dynamics"](song.x, RATE, ride=ride)
-        assert desk.predicted_range(y, [0.0])[0] == pytest.approx(predicted, abs=0.5)
+        y = EFFECTS["dynamics"](whole(song.x), RATE, ride=ride)
+        assert desk.predicted_range(Held(y, RATE), [0.0])[0] == pytest.approx(predicted, abs=0.5)
 
 
 def test_matching_takes_level_out_of_a_comparison():

@@ -22,6 +22,7 @@ from daiw_master.refine.done import (
     set_drive,
     set_room,
 )
+from daiw_master.sounds import Held, whole
 from daiw_master.stack.reverb import synced_predelay_ms
 from tests import signals
 from tests.refine.benches import RATE, bench, song
@@ -142,9 +143,9 @@ def test_only_the_send_reaches_the_room():
     from dataclasses import replace
 
     desk = bench("reverb", seconds=1.0)
-    desk.song = replace(song(1.0), send=torch.zeros(1, 2, RATE))
+    desk.song = replace(song(1.0), send=Held(torch.zeros(1, 2, RATE), RATE))
     settings = {**desk.space.defaults(), "reverb.wet_db": -6.0}
-    assert torch.allclose(desk.after_room(settings), desk.song.x, atol=1e-6)
+    assert torch.allclose(whole(desk.after_room(settings)), whole(desk.song.x), atol=1e-6)
 
 
 def test_harmonics_do_not_fill_a_song_without_highs():
@@ -152,7 +153,7 @@ def test_harmonics_do_not_fill_a_song_without_highs():
     desk = bench("exciter", seconds=3.0)
     dark = butter(10, 5500, fs=RATE, output="sos")
     noise = 0.1 * signals.noise(3.0).numpy()
-    desk.song = replace(desk.song, x=torch.from_numpy(sosfilt(dark, noise).copy()).float())
+    desk.song = replace(desk.song, x=Held(torch.from_numpy(sosfilt(dark, noise).copy()).float(), RATE))
     plan = plan_of(drive_db=38.0, relaxed=["exciter_db"])
     asked = done_asks(plan, is_midi=False, has_send=False)
     settings, given = set_drive(desk, plan, desk.space.defaults(), asked)

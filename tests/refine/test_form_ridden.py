@@ -25,6 +25,7 @@ from daiw_master.refine.automation import (
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.guards import check_guards
 from daiw_master.refine.song import put_on_bench
+from daiw_master.sounds import part, whole
 from daiw_master.stack import EFFECTS, HOUSE_CHAIN, in_house_order
 from daiw_master.stack.automation import SPLIT_HZ
 from daiw_master.stack.chain import qualified
@@ -62,7 +63,7 @@ def take(desk: Bench, settings, still: bool = False):
 def loudness_moved(desk: Bench, settings) -> tuple[torch.Tensor, torch.Tensor]:
     """(middles of the 3 s windows in s, loudness of the master there minus that of the still one)."""
     takes = [take(desk, settings, still=still) for still in (False, True)]
-    moved, still = (short_term(made.samples, desk.song.rate, hop_ms=100.0)[0] for made in takes)
+    moved, still = (short_term(whole(made.sound), desk.song.rate, hop_ms=100.0)[0] for made in takes)
     # what delivery makes up for all over the song is nothing the hand did
     made_up, made_up_still = (made.delivered.gain_db + made.delivered.trim_db for made in takes)
     times = torch.arange(len(moved)) * 0.1 + 1.5
@@ -140,7 +141,7 @@ def test_the_solver_hears_the_song_standing_still():
     desk = bench(form(*ASKED), 12.0, "eq")
     settings = turned(desk, level_db=4.0)
     still, plain = take(desk, settings, still=True), take(desk, turned(desk))
-    assert torch.equal(still.samples, plain.samples)
+    assert torch.equal(whole(still.sound), whole(plain.sound))
     assert "automation" not in desk.placed and "automation.level_db" in desk.space
 
 
@@ -148,7 +149,7 @@ def test_a_song_without_form_is_not_ridden():
     """A still form is a line at nought, not a song that rises because nobody said otherwise."""
     desk = bench(form(0.5), 10.0)
     settings = turned(desk, level_db=4.0)
-    assert torch.equal(desk.ridden(settings), desk.shaped(settings))
+    assert torch.equal(whole(desk.ridden(settings)), whole(desk.shaped(settings)))
 
 
 def test_the_tail_stays_where_the_music_left_it():
@@ -156,18 +157,18 @@ def test_the_tail_stays_where_the_music_left_it():
     desk, bare = bench(shape, 16.0, tail_s=4.0), bench(shape, 16.0)
     settings = turned(desk, level_db=2.0)
     low_db, _ = ridden_gains_db(desk, settings)
-    whole, _ = ridden_gains_db(bare, settings)
-    assert torch.allclose(low_db[: len(whole) - 50], whole[:-50], atol=1e-4)
-    assert low_db[len(whole) :].tolist() == pytest.approx(
-        [float(whole[-1])] * (len(low_db) - len(whole)), abs=1e-4
+    alone, _ = ridden_gains_db(bare, settings)
+    assert torch.allclose(low_db[: len(alone) - 50], alone[:-50], atol=1e-4)
+    assert low_db[len(alone) :].tolist() == pytest.approx(
+        [float(alone[-1])] * (len(low_db) - len(alone)), abs=1e-4
     )
 
 
 def test_an_excerpt_has_its_part_of_the_form():
     shape = form(*ASKED)
-    whole = put_on_bench(Audio(signals.music(48.0, RATE)[0], RATE))
-    part = replace(whole, x=whole.x[..., 20 * RATE : 30 * RATE])
-    cut, full = with_form(part, shape, start_s=20.0).energy, with_form(whole, shape).energy[2000:3000]
+    song = put_on_bench(Audio(signals.music(48.0, RATE)[0], RATE))
+    excerpt = replace(song, x=part(song.x, 20 * RATE, 30 * RATE))
+    cut, full = with_form(excerpt, shape, start_s=20.0).energy, with_form(song, shape).energy[2000:3000]
     slope = (cut.max() - cut.min()) / (full.max() - full.min())
     assert torch.allclose((cut - cut.mean()) / slope, full - full.mean(), atol=1e-3)
 
@@ -233,7 +234,7 @@ def test_drift_turns_the_tone_from_start_to_end(drift_db):
     desk = bench(form(*ASKED), 40.0, tail_s=4.0)
     settings = turned(desk, drift_db=drift_db)
     moved, still = (
-        desk.take(settings, -20.0, CEILING, MOST_DB, still=still).samples[..., : 40 * RATE]
+        desk.take(settings, -20.0, CEILING, MOST_DB, still=still).sound.read(0, 40 * RATE)
         for still in (False, True)
     )
     tenth = 4 * RATE
@@ -312,7 +313,7 @@ def test_daiws_marked_song_drifts(grief_marked):
     desk = Bench(with_form(song, form_of("steady", (), rendered.sections, rendered.duration_s)), placed)
     settings = {**settings, "automation.drift_db": 3.0}
     with torch.no_grad():
-        moved, still = (take(desk, settings, still=still).samples for still in (False, True))
+        moved, still = (whole(take(desk, settings, still=still).sound) for still in (False, True))
     length = song.x.shape[-1] - song.tail
     tenth = length // 10
     ends, starts = (

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from daiw_master import house
+from daiw_master.meters.tone import spectrum
+from daiw_master.meters.traces import scan
 from daiw_master.plan import make_plan
 from daiw_master.refine.guards import check_guards, dynamics_guards, eq_guards, stereo_guards
 from daiw_master.refine.master import make_neutral
@@ -75,20 +77,23 @@ def test_a_knob_turned_too_far_is_found(desk, neutral, knobs, broken, beyond_def
 
 
 def test_phase_and_width_are_read_off_the_sound():
+    def guards_of(x):
+        return stereo_guards(scan(x, RATE), spectrum(x, RATE))
+
     mid = signals.noise(2.0, channels=1, seed=1)
     side = signals.noise(2.0, channels=1, seed=2)
     mono = torch.cat([mid, mid], dim=1)
     against = torch.cat([mid, -0.8 * mid], dim=1)
     wide = torch.cat([mid + 0.5 * side, mid - 0.5 * side], dim=1)
-    found = stereo_guards(against, RATE)
+    found = guards_of(against)
     assert found["correlation_p5"] < -0.95
     assert found["fold_down_loss_lu"] > 10
     assert found["side_to_mid_db"] > 10 and found["side_low_db"] > 10
-    found = stereo_guards(mono, RATE)
+    found = guards_of(mono)
     assert found["correlation_p5"] > 0.999 and abs(found["fold_down_loss_lu"]) < 0.1
     assert found["side_to_mid_db"] < -60
-    assert stereo_guards(wide, RATE)["side_to_mid_db"] == pytest.approx(-6.02, abs=0.3)
-    assert stereo_guards(mid, RATE) == {}, "one channel has no sides"
+    assert guards_of(wide)["side_to_mid_db"] == pytest.approx(-6.02, abs=0.3)
+    assert guards_of(mid) == {}, "one channel has no sides"
 
 
 def test_flat_eq_reads_flat_and_narrow_cuts_count_by_band():
