@@ -176,7 +176,9 @@ def with_silence(sound: Sound, after: int) -> Sound:
         return Held(torch.nn.functional.pad(sound.samples, (0, after)), sound.rate)
 
     def read(start: int, stop: int) -> torch.Tensor:
-        piece = sound.read(min(start, sound.time), min(stop, sound.time))
+        if start >= sound.time:
+            return torch.zeros(1, sound.channels, stop - start)
+        piece = sound.read(start, min(stop, sound.time))
         return torch.nn.functional.pad(piece, (0, stop - start - piece.shape[-1]))
 
     return View(sound.rate, sound.channels, sound.time + after, read)
