@@ -32,13 +32,14 @@ from daiw_master.files import read_audio
 from daiw_master.intent import parse_emotion
 from daiw_master.meters import heard
 from daiw_master.midi import render_midi
+from daiw_master.parts import send_of
 from daiw_master.pipeline import LONGEST_TAIL_S, Options, chain_of
 from daiw_master.plan import make_plan
 from daiw_master.refine.asks import ask_of
 from daiw_master.refine.bench import Bench, Take
 from daiw_master.refine.done import done_asks, set_room
 from daiw_master.refine.enforce import inside_stereo_limits
-from daiw_master.refine.song import put_on_bench, send_of
+from daiw_master.refine.song import put_on_bench
 from daiw_master.targets import BANDS, HEARD
 
 ROOT = Path(__file__).resolve().parent.parent

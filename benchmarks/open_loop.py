@@ -31,11 +31,12 @@ from daiw_master import house
 from daiw_master.intent import parse_emotion
 from daiw_master.midi import render_midi
 from daiw_master.params import Space
+from daiw_master.parts import send_of
 from daiw_master.pipeline import LONGEST_TAIL_S, Options, chain_of
 from daiw_master.plan import Plan, make_plan
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.done import done_asks
-from daiw_master.refine.song import put_on_bench, send_of
+from daiw_master.refine.song import put_on_bench
 from daiw_master.stack.chain import chain_space
 from daiw_master.targets import BANDS, WIDTH_EDGES_HZ
 
@@ -92,7 +93,7 @@ def add_open_loop(kept: Path) -> str:
             take = bench.take(settings, plan.loudness_lufs, plan.ceiling_dbtp, most)
         # As long as our own master of it, so that both are heard at the same place.
         length = round(record["emotions"][felt]["seconds"] * song.rate)
-        heard = features(take.samples[0, :, :length].numpy(), song.rate)
+        heard = features(take.sound.read(0, length)[0].numpy(), song.rate)
         record["emotions"][felt]["open_loop_features"] = heard.tolist()
     kept.write_text(json.dumps(record), encoding="utf-8")
     return record["song"]

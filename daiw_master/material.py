@@ -11,9 +11,9 @@ from daiw_master.audio import Audio
 from daiw_master.form import Form, form_of
 from daiw_master.form.form import OWN
 from daiw_master.midi import Rendered
-from daiw_master.parts import edited
+from daiw_master.parts import edited, send_of
 from daiw_master.plan import Plan
-from daiw_master.refine.song import Song, put_on_bench, send_of
+from daiw_master.refine.song import Song, put_on_bench
 from daiw_master.sounds import Sound, faded_out, part, sound_of, whole
 from daiw_master.stack.hops import averaged_blocks
 

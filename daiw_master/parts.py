@@ -6,7 +6,7 @@ part nobody spoke of keeps every bit of its sound.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -160,3 +160,18 @@ def _missing(role: str, stems: Sequence[Stem], detected: Sequence[str]) -> str:
     there = ", ".join(dict.fromkeys(stem.role for stem in stems))
     why = reasons[0] if reasons else f"the song's parts are {there}" if there else "the song has no parts"
     return f"no {role} here: {why}; what was asked of the {role} is left alone"
+
+
+def send_of(stems: Iterable[tuple[str, Audio]], gains_db: Mapping[str, float] | None = None) -> Audio | None:
+    """What the reverb hears of a song that came as stems: (role, sound) pairs, weighted and summed.
+
+    `gains_db` makes single roles' shares louder or softer (`EditedSong.send_gains`).
+    None where nothing is left to send (a bass or kick alone): then the whole song is sent.
+    """
+    send, gains_db = None, gains_db or {}
+    for role, audio in stems:
+        weight = SEND_WEIGHTS.get(role, 1.0) * gain_from_db(gains_db.get(role, 0.0))
+        if weight:
+            part = audio.samples * weight
+            send = audio.with_samples(part if send is None else send.samples + part)
+    return send

@@ -13,8 +13,7 @@ from daiw_master.errors import OutOfRangeError, UnknownNameError
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.midi import Stem, render_midi
 from daiw_master.moves import PART_ROLES
-from daiw_master.parts import SEND_WEIGHTS, check_edits, edited, part_space
-from daiw_master.refine.song import send_of
+from daiw_master.parts import SEND_WEIGHTS, check_edits, edited, part_space, send_of
 from daiw_master.stack import EFFECTS
 
 RATE = 44100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,7 +12,6 @@ from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.traces import ScanWalk
-from daiw_master.parts import SEND_WEIGHTS
 from daiw_master.sounds import Held, Sound, part, sound_of, told, turned, whole, with_silence
 from daiw_master.units import db_from_gain, gain_from_db
 
@@ -135,18 +134,3 @@ def put_on_bench(
         is_midi,
         staging_db,
     )
-
-
-def send_of(stems: Iterable[tuple[str, Audio]], gains_db: Mapping[str, float] | None = None) -> Audio | None:
-    """What the reverb hears of a song that came as stems: (role, sound) pairs, weighted and summed.
-
-    `gains_db` makes single roles' shares louder or softer (`EditedSong.send_gains`).
-    None where nothing is left to send (a bass or kick alone): then the whole song is sent.
-    """
-    send, gains_db = None, gains_db or {}
-    for role, audio in stems:
-        weight = SEND_WEIGHTS.get(role, 1.0) * gain_from_db(gains_db.get(role, 0.0))
-        if weight:
-            part = audio.samples * weight
-            send = audio.with_samples(part if send is None else send.samples + part)
-    return send

@@ -11,8 +11,9 @@ import torch
 
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
+from daiw_master.parts import send_of
 from daiw_master.refine.bench import Bench, loudness_matched, range_of_trace
-from daiw_master.refine.song import STAGE_LUFS, put_on_bench, send_of
+from daiw_master.refine.song import STAGE_LUFS, put_on_bench
 from daiw_master.sounds import Held, whole
 from daiw_master.stack import EFFECTS
 from daiw_master.stack.chain import qualified

@@ -260,9 +260,9 @@ def grief_marked():
     """DAiW's own section-marked song, rendered and finished neutrally in front of the house chain."""
     from daiw_master.midi import render_midi
     from daiw_master.midi.synth import library
+    from daiw_master.parts import send_of
     from daiw_master.plan import plan_of
     from daiw_master.refine.master import make_neutral
-    from daiw_master.refine.song import send_of
 
     path = DATA / "daiw" / "generated" / "therapy_grief_marked.mid"
     if not path.exists():
