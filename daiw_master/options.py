@@ -13,6 +13,7 @@ from daiw_master.errors import InputError, MissingDependencyError, UnknownNameEr
 from daiw_master.params import Space
 from daiw_master.refine.bench import DELIVERY_KNOBS
 from daiw_master.stack import EFFECTS, HOUSE_CHAIN, HOUSE_ORDER, effect_named
+from daiw_master.stack.accelerated import full_precision
 from daiw_master.stack.chain import chain_space, qualified
 from daiw_master.stack.effect import Effect
 from daiw_master.strength import parse_strength
@@ -130,4 +131,6 @@ def check_device(name: str) -> str:
         raise UnknownNameError("device", name, ["cpu", "cuda"], "(cpu or cuda)")
     if name == "cuda" and not torch.cuda.is_available():
         raise MissingDependencyError("torch finds no CUDA device here; use --device cpu")
+    if name == "cuda":
+        full_precision()
     return name

@@ -17,6 +17,7 @@ from typing import TypeVar
 import torch
 
 from daiw_master.errors import InputError
+from daiw_master.stack.accelerated import full_precision
 from daiw_master.stack.chain import chain_space, qualified, run_chain
 from daiw_master.stack.effect import Effect, Setting, batch_of, check_batch
 from daiw_master.stack.eq import EQ
@@ -64,6 +65,8 @@ class Population:
         self.x, self.rate, self.extras = x.detach(), rate, extras
         self.workers = (workers or os.cpu_count() or 1) if x.device.type == "cpu" else 1
         self.group = group
+        if self.x.is_cuda:
+            full_precision()
 
     def run(self, settings: Mapping[str, Setting]) -> Iterator[tuple[slice, torch.Tensor]]:
         """Every candidate's sound, a few at a time and in order, without gradient.
