@@ -60,6 +60,14 @@ def test_channels_get_their_own_noise():
     assert abs(torch.corrcoef(error)[0, 1]) < 0.02
 
 
+def test_the_noise_is_white_and_never_comes_again():
+    wave = torch.full((1, 400_000), 1000.3 / 32768, dtype=torch.float64)
+    error = (steps_of(wave).double() - wave * 32768)[0]
+    error -= error.mean()
+    for lag in (1, 2, 3, 65_536, 131_072):  # neighbours, and the same place in other blocks
+        assert abs((error[lag:] * error[:-lag]).mean() / error.square().mean()) < 0.01
+
+
 def test_digital_silence_stays_silent_and_music_around_it_does_not_change_that():
     wave = noise(1.0, RATE, level_db=-40)[0]
     wave[:, 10_000:30_000] = 0

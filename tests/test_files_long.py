@@ -345,6 +345,7 @@ import resource, sys
 from daiw_master.files import open_sound, resampled, write_sound
 from daiw_master.sounds import View
 import torch
+torch.set_num_threads(1)
 def peak_mib():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
