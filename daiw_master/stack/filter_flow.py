@@ -70,7 +70,7 @@ class Filter(Flow):
         linear, time = self.linear, LONG if self.length is None else max(self.length, 1)
         if self.length is not None:
             self.linear = linear = linear.shortened(time)
-        return frame(linear.rings, time)
+        return frame(linear.rings, time, at_once=self.block)
 
 
 class _Waiting:
@@ -107,12 +107,13 @@ class _Framed:
     """A linear stage in frames of overlap-save: nothing is made before a whole frame has come."""
 
     def __init__(self, linear: Linear, like: torch.Tensor, size: int, hop: int, sent: bool):
+        self.like = like[..., :0]
         self.ready = Ready(linear, like.shape[1], size, hop, sent)
-        self.frames = max(1, AT_ONCE // (size * like.shape[1]))
+        self.frames = max(1, AT_ONCE // (hop * like.shape[1]))
         history = size - hop - linear.lead
         self.x = _Waiting(like, history)
         self.send = _Waiting(like, history) if sent else None
-        self.made = _Waiting(like)
+        self.made = _Waiting(like.expand(max(linear.batch, len(like)), -1, -1))
 
     def take(self, x: torch.Tensor, send: torch.Tensor | None) -> None:
         self.x.put(x)
@@ -140,7 +141,7 @@ class _Framed:
         if missing > 0:
             frames = -(-missing // self.ready.hop)
             short = self.ready.size + (frames - 1) * self.ready.hop - self.x.count
-            silence = self.x.first(0).new_zeros(*self.x.first(0).shape[:-1], max(short, 0))
+            silence = self.like.new_zeros(*self.like.shape[:-1], max(short, 0))
             self.take(silence, silence)
 
     def give(self, count: int) -> torch.Tensor:
@@ -153,14 +154,14 @@ class _AtOnce:
     """A linear stage without delay: what can be known of a sample's answer is made when it comes."""
 
     def __init__(self, linear: Linear, like: torch.Tensor, size: int, block: int, sent: bool):
-        self.plain = linear.room is not None and not linear.firs
+        self.like, self.plain = like[..., :0], linear.room is not None and not linear.firs
         straight, same, mirrored = linear.taps(like.shape[1], sent)
         self.paired = same.is_complex()
         self.straight = None if straight is None else Partitioned(straight, None, block, like)
         self.answer = Partitioned(same, mirrored, block, like)
         self.skip = linear.lead
         self.sent = sent
-        self.made = _Waiting(like)
+        self.made = _Waiting(like.expand(max(linear.batch, len(like)), -1, -1))
 
     def take(self, x: torch.Tensor, send: torch.Tensor | None) -> None:
         if not x.shape[-1]:
@@ -181,8 +182,7 @@ class _AtOnce:
     def end(self, left: int) -> None:
         short = left - self.made.count
         if short > 0:
-            shape = self.made.first(0).shape
-            silence = self.made.first(0).new_zeros(*shape[:-1], short + self.skip)
+            silence = self.like.new_zeros(*self.like.shape[:-1], short + self.skip)
             self.take(silence, silence)
 
     give = _Framed.give

@@ -25,7 +25,7 @@ from torch.nn import functional
 SMALLEST_FFT = 1 << 12
 #: Samples of all channels and items together that are transformed at once: they stay in cache, and
 #: many short transforms side by side cost half of one long one.
-AT_ONCE = 1 << 17
+AT_ONCE = 1 << 19
 #: Items of a batch are filtered in groups of about so many samples; their graph is made anew on the
 #: way back, so that only what went in is kept.
 GROUP = 1 << 20
@@ -44,10 +44,13 @@ class Pair(NamedTuple):
     """Two channels answering two: same * z + mirrored * conj(z), z = left + j right.
 
     Complex taps (batch or 1, 1, taps) each; `mirrored` is None where the matrix only turns and scales.
+    `across` (batch or 1, 1, 1) in its place stands for mirrored = across * conj(same): a turn that is
+    made narrower afterwards.
     """
 
     same: torch.Tensor
     mirrored: torch.Tensor | None = None
+    across: torch.Tensor | None = None
 
 
 def pair(matrix: torch.Tensor) -> Pair:
@@ -87,7 +90,7 @@ class Linear:
 
     @property
     def batch(self) -> int:
-        room = [] if self.room is None else [part for part in self.room if isinstance(part, torch.Tensor)]
+        room = [part for part in self.room or () if isinstance(part, torch.Tensor)]
         return max([len(fir.taps) for fir in self.firs] + [len(taps) for taps in room], default=1)
 
     def then(self, following: Linear) -> Linear | None:
@@ -115,14 +118,15 @@ class Linear:
 
         room = self.room
         if room is not None:
-            room = Fir(of(room.taps)) if isinstance(room, Fir) else Pair(of(room.same), of(room.mirrored))
+            room = Fir(of(room.taps)) if isinstance(room, Fir) else Pair(*map(of, room))
         return Linear(firs(self.before), room, firs(self.after))
 
     def shortened(self, taps: int) -> Linear:
         """The same with no part longer than `taps`: what comes later never meets a sample."""
 
         def firs(them: tuple[Fir, ...]) -> tuple[Fir, ...]:
-            return tuple(Fir(fir.taps[..., : taps + fir.lead], fir.lead) for fir in them)
+            # What one filter puts before the sound, another may carry into it.
+            return tuple(Fir(fir.taps[..., : taps + self.lead], fir.lead) for fir in them)
 
         room = self.room
         if isinstance(room, Fir):
@@ -149,7 +153,7 @@ class Linear:
         whole = None if learning else x.new_empty(batch, *x.shape[1:])
         stage = self.shortened(time)
         size, _ = frame(stage.rings, time, stage.batch)
-        group = max(1, _room_for(x, GROUP) // (x.shape[1] * min(size, 2 * time)))
+        group = max(2, _room_for(x, GROUP) // (x.shape[1] * size))
         parts = []
         for first in range(0, batch, group):
             which = slice(first, min(first + group, batch))
@@ -187,9 +191,10 @@ class Linear:
         time, channels = x.shape[-1], x.shape[1]
         stage = self.shortened(time)
         batch = max(stage.batch, len(x), 1 if send is None else len(send))
-        size, hop = frame(stage.rings, time, stage.batch)
+        at_once = max(_room_for(x, AT_ONCE) // (batch * channels), 1)
+        size, hop = frame(stage.rings, time, stage.batch, at_once)
         ready = Ready(stage, channels, size, hop, sent=send is not None)
-        frames = max(1, _room_for(x, AT_ONCE) // (size * batch * channels))
+        frames = max(1, at_once // hop)
         for start in range(0, time, frames * hop):
             count = min(frames, -(-(time - start) // hop))
             block = ready.answer(*ready.spectra(x, send, start, count, kept))[..., : time - start]
@@ -268,27 +273,33 @@ class Ready:
             return None, None
         if isinstance(room, Fir):
             return self._spectrum(room), None
-        same, mirrored = (None if part is None else torch.fft.fft(part, self.size) for part in room)
-        return same.unsqueeze(-2), None if mirrored is None else mirrored.unsqueeze(-2)
+        same, mirrored = (
+            None if part is None else torch.fft.fft(part, self.size).unsqueeze(-2) for part in room[:2]
+        )
+        if room.across is not None:
+            mirrored = room.across.unsqueeze(-1) * mirror(same)
+        return same, mirrored
 
 
-def frame(taps: int, time: int, filters: int = 1) -> tuple[int, int]:
+def frame(taps: int, time: int, filters: int = 1, at_once: int = AT_ONCE) -> tuple[int, int]:
     """The cheapest (size, hop) of frames for a filter of so many taps over so long a sound.
 
-    Transforms of n samples were measured to cost about n (log2 n)^2: beyond the cache they slow down.
+    `at_once`: samples of a channel that are there at a time. A transform of n samples was measured to
+    cost about n (log2 n)^3 (beyond the cache it slows down), half of it when many are made side by side.
     """
-    best, cost = (0, 0), math.inf
+    best, least = (0, 0), math.inf
     size = min(SMALLEST_FFT, _power_of_two(time + taps - 1))
-    most = max(_power_of_two(2 * taps), 1 << 20)
-    while size <= most:
+    while size <= max(_power_of_two(2 * taps), 1 << 20):
         hop = min(size - taps + 1, time)
         if 0 < hop < time:  # a few coarse steps, so that filters of nearly one length share transforms
             hop -= hop % (size // 8)
         if hop > 0:
             frames = -(-time // hop)
-            each = size * math.log2(size) ** 2 * (2 * frames if filters == 1 else frames + 2)
-            if each < cost:
-                best, cost = (size, hop), each
+            transforms = 2 * frames if filters == 1 else frames + 2
+            side_by_side = min(max(at_once // hop, 1), frames)
+            cost = size * math.log2(size) ** 3 * transforms * (1 + 1 / side_by_side)
+            if cost < 0.95 * least:  # a larger frame waits longer and holds more: it must be worth it
+                best, least = (size, hop), cost
         size *= 2
     return best
 

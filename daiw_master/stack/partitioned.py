@@ -6,6 +6,8 @@ convolution algorithms for real-time auralization, 5.3).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from daiw_master.stack.linear import mirror
@@ -22,25 +24,23 @@ class Partitioned:
 
     def __init__(self, taps: torch.Tensor, mirrored: torch.Tensor | None, block: int, like: torch.Tensor):
         self.block, self.complex = block, taps.is_complex()
-        batch, rows = max(len(taps), len(like)), 1 if self.complex else like.shape[1]
         self._filters = [self._parts(part) for part in (taps, mirrored) if part is not None]
-        self.parts = len(self._filters[0])
-        self._sound = taps.new_zeros(len(like), rows, 2 * block)
-        self._at = 0
+        first = self._filters[0]
+        self.parts = len(first)
+        self._sound = taps.new_zeros(len(like), 1 if self.complex else like.shape[1], 2 * block)
+        self._at = 0  # how much of the newest block has come
         # Every spectrum is kept twice, a lap apart, so that the last ones always lie side by side.
         shape = self._spectrum().shape
-        self._heard = [torch.zeros(2 * self.parts, *shape, dtype=self._filters[0].dtype, device=taps.device)]
-        self._heard *= len(self._filters)
-        self._heard = [heard.clone() for heard in self._heard]
+        self._heard = [first.new_zeros(2 * self.parts, *shape) for _ in self._filters]
         self._next = 0
-        answer = torch.broadcast_shapes(shape, self._filters[0].shape[1:])
-        self._product = torch.empty(
-            max(self.parts - 1, 0), *answer, dtype=self._filters[0].dtype, device=taps.device
-        )
-        self._past = torch.zeros(batch, *answer[1:], dtype=self._filters[0].dtype, device=taps.device)
+        answer = torch.broadcast_shapes(shape, first.shape[1:])
+        self._product = first.new_empty(self.parts - 1, *answer)
+        self._past = first.new_zeros(answer)
 
     def push(self, x: torch.Tensor) -> torch.Tensor:
         """The next samples in, as many out."""
+        if not x.shape[-1]:
+            return self._past[..., :0].real.to(x.dtype)
         made = []
         for piece in x.split([*self._cuts(x.shape[-1])], dim=-1):
             start, stop = self._at, self._at + piece.shape[-1]
@@ -54,7 +54,7 @@ class Partitioned:
                 self._turn(spectra)
         return made[0] if len(made) == 1 else torch.cat(made, dim=-1)
 
-    def _cuts(self, count: int):
+    def _cuts(self, count: int) -> Iterator[int]:
         """How many of `count` samples fall into this block, the next and so on."""
         at = self._at
         while count:

@@ -108,12 +108,12 @@ def impulse_response(
     known = REVERB.space
     room = {**known.defaults(), **known.check({"wet_db": wet_db, **settings})}
     room = {name: torch.as_tensor(value, dtype=dtype).reshape(-1) for name, value in room.items()}
-    same, mirrored = _room(rate, room, _wet_gain(room.pop("wet_db")), channels=2)
+    same, _, across = _room(rate, room, _wet_gain(room.pop("wet_db")), channels=2)
     click = 1 + 1j  # left and right at once, in the pair's complex signal
-    answer = same[:, 0] * click
-    if mirrored is not None:
-        answer = answer + mirrored[:, 0] * click.conjugate()
-    return torch.view_as_real(answer).movedim(-1, 1).contiguous()
+    answer = same * click
+    if across is not None:
+        answer = answer + across * answer.conj()
+    return torch.view_as_real(answer[:, 0]).movedim(-1, 1).contiguous()
 
 
 def wet_level_db(
@@ -170,24 +170,22 @@ def _room(rate: int, room: dict[str, torch.Tensor], wet_gain: torch.Tensor, chan
     same = (1 + width) * level * turned
     if not width.requires_grad and bool((width == 1).all()):
         return Pair(same)
-    return Pair(same, (1 - width) * level * (1j * turned.conj()))
+    return Pair(same, across=1j * (1 - width) / (1 + width))
 
 
 def _all_paths(rate: int, channels: int, room: dict[str, torch.Tensor]) -> torch.Tensor:
     """Every room's decorrelated paths (batch, channels, samples), as long as the longest.
 
-    A few rooms at a time stay in cache; with gradients they are made anew on the way back, so that
-    nothing is kept of the making of many.
+    A few rooms at a time stay in cache, a GPU takes all of them; with gradients they are made anew on
+    the way back, so that nothing is kept of the making of many.
     """
     batch = max(map(len, room.values()))
-    if batch <= ROOMS_AT_ONCE:
+    at_once = ROOMS_AT_ONCE if room["decay_s"].device.type == "cpu" else batch
+    if batch <= at_once:
         return _paths(rate, channels, **room)
     groups = [
-        {
-            name: value if len(value) == 1 else value[first : first + ROOMS_AT_ONCE]
-            for name, value in room.items()
-        }
-        for first in range(0, batch, ROOMS_AT_ONCE)
+        {name: value if len(value) == 1 else value[first : first + at_once] for name, value in room.items()}
+        for first in range(0, batch, at_once)
     ]
     learning = torch.is_grad_enabled() and any(value.requires_grad for value in room.values())
     rooms = [
@@ -226,10 +224,9 @@ def _paths(
     spectrum = torch.fft.rfft(room, size) * (low_cut * high_cut)
     power = spectrum.real.square() + spectrum.imag.square()
     energy = (power * torch.from_numpy(_music_weight(rate, size)).to(power)).sum((-2, -1), keepdim=True)
-    # A delay of any fraction of a sample.
-    later = torch.polar(
-        energy.rsqrt().expand(len(energy), 1, len(hz)), -2 * math.pi * hz * (predelay_ms / 1000)
-    )
+    # A delay of any fraction of a sample, and the calibration.
+    turn, level = hz * (-2 * math.pi / 1000) * predelay_ms, energy.rsqrt()
+    later = torch.complex(level * torch.cos(turn), level * torch.sin(turn))
     return torch.fft.irfft(spectrum * later, size)[..., :samples]
 
 
