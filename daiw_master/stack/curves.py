@@ -29,7 +29,10 @@ def column(setting: Setting, like: torch.Tensor) -> torch.Tensor:
 
 def smoothing(time_ms: Setting, control_rate: float, like: torch.Tensor) -> torch.Tensor:
     """A time as one-pole coefficients (batch or 1,) in float64: 2 s at 5.5 kHz is 0.99991."""
-    time_ms = torch.as_tensor(time_ms, dtype=torch.float64, device=like.device).reshape(-1)
+    if not isinstance(time_ms, torch.Tensor):  # worked out in plain numbers: live, every microsecond counts
+        coefficient = smoothing_from_ms(float(time_ms), control_rate)
+        return torch.tensor([coefficient], dtype=torch.float64, device=like.device)
+    time_ms = time_ms.to(like.device, torch.float64).reshape(-1)
     return smoothing_from_ms(time_ms, control_rate)
 
 
@@ -58,8 +61,11 @@ def detected_db(
     Mean square over a twentieth of the attack, a fortieth of the release or 5 ms, whichever is
     shortest: the detector's own lag (a fall of 4.3 dB per time constant) stays under a tenth of both.
     """
-    attack, release = (torch.as_tensor(t, dtype=torch.float64) for t in (attack_ms, release_ms))
-    window_ms = torch.minimum(attack / 20, release / 40).clamp_max(_DETECTOR_MS)
+    if isinstance(attack_ms, torch.Tensor) or isinstance(release_ms, torch.Tensor):
+        attack, release = (torch.as_tensor(t, dtype=torch.float64) for t in (attack_ms, release_ms))
+        window_ms = torch.minimum(attack / 20, release / 40).clamp_max(_DETECTOR_MS)
+    else:
+        window_ms = min(attack_ms / 20, release_ms / 40, _DETECTOR_MS)
     return db_from_power(one_pole(power, smoothing(window_ms, control_rate, power), memory))
 
 

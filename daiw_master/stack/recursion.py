@@ -225,21 +225,22 @@ def _scan(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return _tensor_of(trace).to(b.dtype).unsqueeze(0)
     if count <= _LOOP:
         state, trace = torch.zeros_like(b[:, 0]) if count else b, []
-        for n in range(count):
-            state = a[:, n] * state + b[:, n]
+        for fade, value in zip(a.unbind(1), b.unbind(1), strict=True):
+            state = torch.addcmul(value, fade, state)
             trace.append(state)
         return torch.stack(trace, dim=1) if trace else torch.empty_like(b)
     block = _block_length(count)
     a_columns, b_columns = _columns(a, block), _columns(b, block)
+    steps = list(zip(a_columns.unbind(0), b_columns.unbind(0), strict=True))
     end, slope = b_columns[0].clone(), a_columns[0].clone()
-    for k in range(1, block):
-        torch.addcmul(b_columns[k], a_columns[k], end, out=end)
-        slope.mul_(a_columns[k])
+    for fade, value in steps[1:]:
+        torch.addcmul(value, fade, end, out=end)
+        slope.mul_(fade)
     ends = _scan(slope.view(batch, -1), end.view(batch, -1))
     state = functional.pad(ends[:, :-1], (1, 0)).reshape(-1)
     y = torch.empty_like(b_columns)
-    for k in range(block):
-        state = torch.addcmul(b_columns[k], a_columns[k], state, out=y[k])
+    for (fade, value), out in zip(steps, y.unbind(0), strict=True):
+        state = torch.addcmul(value, fade, state, out=out)
     return _rows(y, batch, count)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from daiw_master.stack.envelope import apply_gains, control_hop, power_trace
+from daiw_master.stack.envelope import Fader, apply_gains, control_hop, power_trace
 from tests import signals
 
 
@@ -44,6 +44,19 @@ def test_layers_add_up_and_one_sound_serves_many_gains():
         row = gains[i : i + 1]
         alone = apply_gains(8, (x, row)) + apply_gains(8, (other, 1 - row))
         torch.testing.assert_close(together[i : i + 1], alone)
+
+
+@pytest.mark.parametrize("cut", [8, 40, 1 << 17])
+def test_a_fader_goes_on_from_its_last_gain(cut):
+    x, other = signals.noise(2.0)[..., :80003], signals.noise(2.0, seed=5)[..., :80003]
+    gains = torch.rand(2, -(-x.shape[-1] // 8), generator=torch.Generator().manual_seed(1))
+    fader, parts = Fader(8), []
+    for start in range(0, 4000 if cut < 1000 else x.shape[-1], cut):
+        here, frames = slice(start, start + cut), slice(start // 8, (start + cut) // 8)
+        parts.append(fader((x[..., here], gains[:, frames]), (other[..., here], gains[:1, frames])))
+    made = torch.cat(parts, dim=-1)
+    whole = apply_gains(8, (x, gains), (other, gains[:1]))
+    assert torch.equal(made, whole[..., : made.shape[-1]])
 
 
 def test_a_gain_of_one_is_no_change_at_all():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from daiw_master.stack.hops import averaged, drawn, smoothed
+from daiw_master.stack.hops import Lines, averaged, drawn, drawn_between, smoothed
 from tests import signals
 
 
@@ -23,6 +23,26 @@ def test_lines_run_from_middle_to_middle_and_the_ends_are_held(hops, hop):
     middles = (np.arange(hops) + 0.5) * hop - 0.5
     expected = [np.interp(np.arange(hops * hop), middles, row) for row in values[0].numpy()]
     np.testing.assert_allclose(drawn(values, hop)[0].numpy(), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("hop", [1, 4, 7])
+def test_lines_of_values_that_come_a_few_at_a_time(hop):
+    values = signals.noise(0.1, dtype=torch.float64)[..., :31]
+    for pieces in ([31], [1] * 31, [0, 5, 0, 1, 25], [30, 1]):
+        lines = Lines(hop)
+        drawn_so_far = torch.cat([*map(lines.push, values.split(pieces, dim=-1)), lines.finish()], dim=-1)
+        torch.testing.assert_close(drawn_so_far, drawn(values, hop), atol=1e-14, rtol=0)
+    assert Lines(hop).finish() is None
+
+
+@pytest.mark.parametrize("hop", [1, 4, 7])
+def test_a_stretch_of_the_lines(hop):
+    values = signals.noise(0.1, dtype=torch.float64)[..., :9]
+    whole = drawn(values, hop)
+    for first in range(0, 9 * hop, 3):
+        for last in range(first, 9 * hop + 1, 2):
+            part = drawn_between(values, hop, first, last)
+            torch.testing.assert_close(part, whole[..., first:last], atol=1e-14, rtol=0)
 
 
 def test_a_ramp_comes_back_from_a_coarse_clock():
