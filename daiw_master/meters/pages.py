@@ -40,6 +40,8 @@ class Pages:
                 self._page = None
 
     def joined(self) -> torch.Tensor:
-        """The whole trace; at least one piece must have come, and none may come after."""
-        last = [] if self._page is None else [self._page[..., : self._used]]
-        return torch.cat([*self._full, *last], dim=-1)
+        """The whole trace, once: the pages are given up. At least one piece must have come."""
+        if self._page is not None:
+            self._full.append(self._page[..., : self._used])
+        pages, self._full, self._page = self._full, [], None
+        return torch.cat(pages, dim=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
@@ -67,9 +68,11 @@ class Scan:
         window, hop = round(window_s * TICKS_PER_S), max(1, round(hop_s * TICKS_PER_S))
         if self.whole_ticks < window:
             return energy.sum(-1, keepdim=True) / max(1, self.samples)
-        ahead = torch.nn.functional.pad(energy[..., : self.whole_ticks].cumsum(-1), (1, 0))
-        sums = ahead[..., window::hop]
-        sums = sums - ahead[..., :-window:hop][..., : sums.shape[-1]]
+        step = math.gcd(window, hop)
+        steps = energy[..., : self.whole_ticks // step * step].unflatten(-1, (-1, step)).sum(-1)
+        ahead = torch.nn.functional.pad(steps.cumsum(-1), (1, 0))
+        sums = ahead[..., window // step :: hop // step]
+        sums = sums - ahead[..., : -window // step : hop // step][..., : sums.shape[-1]]
         return sums.clamp_min(0.0) / (window * self.tick)
 
     def window_peaks(self, window_s: float, hop_s: float) -> torch.Tensor:

@@ -95,7 +95,7 @@ class Foresight:
         for _, block in reduction_blocks(self._peaks_db[None], self.clock, under_db, **self.limiter):
             power.add(power_from_db(-block))
             reduction.add(block)
-        loud = self.seen.loud * (power.means() * power_from_db(gain_db))
+        loud = power.means()[None].mul_(self.seen.loud).mul_(power_from_db(gain_db))
         loudness = float(integrated_loudness(replace(self.seen, loud=loud)))
         return loudness, self.p99_db(reduction.means())
 

@@ -8,6 +8,7 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.meters import MeasureWalk, measure
+from daiw_master.meters.pages import Pages
 from daiw_master.meters.tone import SpectrumWalk, spectrum
 from daiw_master.meters.traces import TRACES, ScanWalk, scan
 from daiw_master.meters.true_peak import TruePeakWalk, true_peak
@@ -94,3 +95,21 @@ def test_nothing_and_too_many_channels_are_refused():
     with pytest.raises(InputError, match="channels"):
         MeasureWalk(RATE).add(torch.zeros(1, 3, 100))
     assert float(TruePeakWalk().done()) == -120.0
+
+
+@pytest.mark.parametrize("lengths", [(5,), (1000, 1, 0, 70_000)])
+def test_pages_hold_every_piece_in_order(lengths):
+    x = torch.arange(400_000.0).reshape(2, -1)
+    pages = Pages()
+    for piece in cut(x, lengths):
+        pages.add(piece)
+    assert torch.equal(pages.joined(), x)
+
+
+def test_pages_pass_gradients_on():
+    x = torch.arange(10.0, requires_grad=True)
+    pages = Pages()
+    for piece in x.split(3):
+        pages.add(piece * 2)
+    pages.joined().sum().backward()
+    assert torch.equal(x.grad, torch.full((10,), 2.0))

@@ -154,4 +154,5 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         int(subprocess.run([sys.executable, "-c", script, str(s)], capture_output=True, check=True).stdout)
         for s in (600, 2400)
     ]
-    assert most[1] - most[0] < 40_000, most  # KiB: 17 MB an hour for the survey, as much for the walk
+    # KiB. An hour: 17 MB for the survey, 9 for the walk, twice that while they are joined and turned.
+    assert most[1] - most[0] < 60_000, most
