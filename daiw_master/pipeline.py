@@ -20,6 +20,7 @@ from daiw_master.files import (
     write_sound,
     write_text_atomic,
 )
+from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.material import Material
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import TruePeakWalk
@@ -42,7 +43,6 @@ __all__ = [
     "render_many", "split_settings",
 ]  # fmt: skip
 
-MIDI_ENDINGS = {".mid", ".midi", ".smf", ".kar", ".rmi"}
 #: The longest room any plan may ask for decides how much silence is put behind the song.
 LONGEST_TAIL_S = 4.5
 

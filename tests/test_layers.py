@@ -24,6 +24,7 @@ LAYERS = (
     ("form",),
     ("intent", "meters"),
     ("stack",),
+    ("live",),
     ("midi", "files"),
     ("parts",),
     ("neural",),
@@ -31,7 +32,7 @@ LAYERS = (
     ("report",),
     ("presets",),
     ("options", "material"),
-    ("brief", "process"),
+    ("brief", "processing"),
     ("pipeline",),
     ("cli", "listing", "doctor", "demo"),
 )
@@ -39,7 +40,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 #: The front door and `python -m daiw_master` stand outside the house and may knock anywhere.
 FRONT = ("__init__", "__main__")
 #: Rendering knows nothing of mastering, so that it can be lifted out and used alone.
-ALLOWED_ONLY = {"midi": {"errors", "units", "formats", "audio"}}
+ALLOWED_ONLY = {"midi": {"errors", "units", "formats", "audio", "sounds"}}
 #: The command line is one room with doors: it recites lists, calls the doctor, finds the demo song.
 SIDEWAYS = {("cli", "listing"), ("cli", "doctor"), ("cli", "demo")}
 

@@ -53,7 +53,7 @@ def process(source: Path, output: Path | None, settings, chain, rate, bit_depth,
     """Run known settings over a recording, an hour as well as a song: no search, bounded memory."""
     from daiw_master.cli.run import chain_names, one_thread_unless_told, output_paths, progress_line
     from daiw_master.options import Options, every_knob
-    from daiw_master.process import process as run
+    from daiw_master.processing import process as run
 
     started = time.monotonic()
     one_thread_unless_told()

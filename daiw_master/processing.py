@@ -11,6 +11,7 @@ from pathlib import Path
 from daiw_master import house
 from daiw_master.errors import InputError
 from daiw_master.files import check_place, check_target, open_sound, resampled, write_sound, write_text_atomic
+from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.knobs.reverb import NO_WET_DB
 from daiw_master.options import Options, chain_of
 from daiw_master.refine.bench import DELIVERY_KNOBS, Bench
@@ -66,28 +67,23 @@ def process(
     Raises `DaiwMasterError` with one clear line.
     """
     check_target(target, bit_depth, rate)
+    if Path(source).suffix.lower() in MIDI_ENDINGS:
+        raise InputError(f"{Path(source).name} is a MIDI file; `daiw-master render` turns it into sound")
     told = read_settings(like) if like is not None else Told((), {})
     placed = chain_of(Options(chain=chain if chain is not None else told.chain or None))
-    space = chain_space(placed)
-    known = {**space.defaults(), **space.check({**told.settings, **(settings or {})})}
-    asked = dict(zip(DELIVERY_KNOBS, (lufs, ceiling), strict=True))
-    standard = dict(zip(DELIVERY_KNOBS, _house_delivery(), strict=True))
-    said = {**told.settings, **(settings or {})}
-    for knob, value in asked.items():
-        value = said.get(knob, standard[knob]) if value is None else value
-        known[knob] = space[knob].check(value, knob) if knob in space else value
+    known = _settled(placed, {**told.settings, **(settings or {})}, lufs, ceiling)
+    loudness, peak = (known[knob] for knob in DELIVERY_KNOBS)
     if report:
         check_place(_record_path(target))
 
     steps = _Steps(progress)
-    file = open_sound(source)
-    sound = resampled(file, rate) if rate else file
-    song = put_on_bench(sound, progress=partial(steps, "listening"))
-    song = song.with_tail(max((_decay_s(place, known) for place in _rooms(placed, known)), default=0.0))
-    bench = Bench(song, placed, Store(most=0), keep_room=False)
-    loudness, peak = (known[knob] for knob in DELIVERY_KNOBS)
-    most_db = house.limits()["limiter_p99_db"].hard
-    delivered = bench.delivered(known, loudness, peak, most_db, progress=steps)
+    with open_sound(source) as file:
+        sound = resampled(file, rate) if rate else file
+        song = put_on_bench(sound, progress=partial(steps, "listening"))
+        song = song.with_tail(max((_decay_s(place, known) for place in _rooms(placed, known)), default=0.0))
+        bench = Bench(song, placed, Store(most=0), keep_room=False)
+        most_db = house.limits()["limiter_p99_db"].hard
+        delivered = bench.delivered(known, loudness, peak, most_db, progress=steps)
     written = bench.rung_out(delivered.sound)
     written = faded_out(written, min(round(FADE_S * sound.rate), written.time - sound.time))
     write_sound(
@@ -102,6 +98,19 @@ def process(
         record = {"format": "daiw-master record 1", "source": Path(source).name, **asdict(done)}
         write_text_atomic(_record_path(target), json.dumps(record, indent=2) + "\n")
     return done
+
+
+def _settled(
+    placed: Mapping[str, Effect], said: Mapping[str, float], lufs: float | None, ceiling: float | None
+) -> dict[str, float]:
+    """Every knob of the chain, and how loud and how high the result shall stand."""
+    space, neutral = chain_space(placed), house.neutral()
+    asked = {"loudness_lufs": lufs, "true_peak_dbtp": ceiling}
+    known = {**space.defaults(), **space.check(said)}
+    for knob, target in DELIVERY_KNOBS.items():
+        value = said.get(knob, neutral[target]) if asked[target] is None else asked[target]
+        known[knob] = space[knob].check(value, knob) if knob in space else value
+    return known
 
 
 @dataclass(frozen=True)
@@ -138,11 +147,6 @@ class _Steps:
         names = list(SHARES)
         before = sum(SHARES[name] for name in names[: names.index(what)])
         self.progress(what, before + SHARES[what] * min(max(done, 0.0), 1.0))
-
-
-def _house_delivery() -> tuple[float, float]:
-    neutral = house.neutral()
-    return neutral["loudness_lufs"], neutral["true_peak_dbtp"]
 
 
 def _rooms(placed: Mapping[str, Effect], settings: Mapping[str, float]) -> list[str]:
