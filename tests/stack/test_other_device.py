@@ -18,9 +18,11 @@ RATE = 44100
 @pytest.fixture
 def gpu():
     before = accelerated.use(kernels=False)  # a pretended GPU runs no kernels
+    rounded = torch.backends.cudnn.allow_tf32
     with PretendedGPU() as mode:
         yield mode
     accelerated.use(**before)
+    torch.backends.cudnn.allow_tf32 = rounded
 
 
 def test_the_pretence_sees_what_would_go_wrong(gpu):
@@ -60,6 +62,7 @@ def test_a_population_works_where_its_sound_is(gpu):
     x = signals.music(0.25)
     population = Population(chain, gpu.take(x), RATE)
     assert population.workers == 1, "a GPU is one worker"
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
     ((_, y),) = population.run(settings)
     assert y.device == GPU
     gpu.unseen = GPU
@@ -96,3 +99,19 @@ def test_the_limiter_says_there_what_it_says_here(gpu):
             here, there = (EFFECTS["limiter"](own, RATE, **settings) for own in (x, gpu.take(x)))
         assert there.device == GPU and not gpu.mixed
         assert (here - there.cpu()).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("name", HOUSE_CHAIN)
+def test_questions_do_not_grow_with_the_batch(name, gpu):
+    """A GPU that is asked for numbers item by item spends its time waiting."""
+    effect, asked = EFFECTS[name], []
+    known = {**effect.space.defaults(), **effect.engaged}
+    for batch in (2, 7):
+        gpu.waits.clear()
+        settings = {knob: torch.full((batch,), float(value)) for knob, value in known.items()}
+        if "lookahead_ms" in settings:
+            settings["lookahead_ms"] = torch.linspace(2.0, 4.0, batch)
+        with torch.no_grad():
+            effect(gpu.take(signals.music(0.4)), RATE, **settings)
+        asked.append(sum(gpu.waits.values()))
+    assert asked[0] == asked[1], gpu.waits
