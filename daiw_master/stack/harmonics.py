@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from daiw_master.stack.oversample import (
@@ -26,10 +27,9 @@ from daiw_master.stack.oversample import (
 from daiw_master.units import gain_from_db
 
 #: Samples at the low rate, of all channels and items together, that are worked on at a time. A processor
-#: Samples at the low rate, of all channels and items together, that are worked on at a time. A processor
-#: works on one item at a time, in few enough steps that the steps themselves cost little and few enough
-#: samples that its caches hold them at the high rate; a GPU wants to be filled.
-AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 24}
+#: Samples at the low rate that are worked on at a time: on a processor of one channel, few enough to stay
+#: in its cache at the high rate; on a GPU, which wants to be filled, of all channels and items together.
+AT_ONCE = {"cpu": 1 << 14, "cuda": 1 << 24}
 #: The powers of the polynomial.
 POWERS = range(2, 8)
 
@@ -75,24 +75,25 @@ def shaped(scaled: torch.Tensor, a: list[torch.Tensor], hop: int) -> tuple[torch
 
 
 class _Block(NamedTuple):
-    """A stretch of some items: from which sample to which, and how many hops begin in it."""
+    """A stretch of some rows (channels of items): from which sample to which, in whole frames and hops."""
 
-    items: slice
+    rows: slice
     start: int
-    stop: int
+    stop: int  #: in whole frames: may lie behind the sound's end
     hops: slice
+    inner: int  #: samples at the high rate that belong to the sound
 
 
-def _blocks(batch: int, channels: int, time: int, hop: int, device: torch.device) -> Iterator[_Block]:
-    """Every item from beginning to end, in whole frames and whole hops."""
-    at_once = AT_ONCE[device.type]
-    count = 1 if device.type == "cpu" else batch
+def _blocks(rows: int, time: int, hop: int, device: torch.device) -> Iterator[_Block]:
+    count = 1 if device.type == "cpu" else rows
     unit = math.lcm(hop, FRAME)
-    size = max(at_once // (count * channels * unit), 1) * unit
-    for first in range(0, batch, count):
+    size = max(AT_ONCE[device.type] // (count * unit), 1) * unit
+    for first in range(0, rows, count):
         for start in range(0, time, size):
-            hops = slice(start // hop, min(start + size, time) // hop)
-            yield _Block(slice(first, first + count), start, min(start + size, time), hops)
+            end = min(start + size, time)
+            stop = start + math.ceil((end - start) / FRAME) * FRAME
+            hops = slice(start // hop, end // hop)
+            yield _Block(slice(first, first + count), start, stop, hops, FACTOR * (end - start))
 
 
 class _Shaped(torch.autograd.Function):
@@ -100,112 +101,113 @@ class _Shaped(torch.autograd.Function):
     def forward(ctx, scaled: torch.Tensor, a: torch.Tensor, hop: int) -> tuple[torch.Tensor, torch.Tensor]:
         ctx.save_for_backward(scaled, a)
         ctx.hop = hop
-        (batch, channels, time), rest = _sizes(scaled, a)
-        near = functional.pad(scaled, (UP_REACH, UP_REACH + rest))
-        raised, lowered = rising(UP_REACH, FACTOR, scaled), falling(DOWN_REACH, FACTOR, scaled)
-        made = scaled.new_zeros(batch, channels, time + rest + 2 * DOWN_REACH)
-        moments = scaled.new_empty(4, batch, channels, time // hop)
-        knobs = _Knobs(a)
-        for block in _blocks(batch, channels, time, hop, scaled.device):
-            u = _raised(near, block, raised).clamp_(-1.0, 1.0)
-            inner = _inner(u, block)
+        batch, channels, time, rows = _sizes(scaled, a)
+        near = _near(scaled, batch)
+        up, down = rising(UP_REACH, FACTOR, scaled), falling(DOWN_REACH, FACTOR, scaled)
+        made = scaled.new_zeros(rows, near.shape[-1] - 2 * UP_REACH + 2 * DOWN_REACH)
+        moments = scaled.new_empty(4, rows, time // hop)
+        curve = _Curve(a, channels)
+        for block in _blocks(rows, time, hop, scaled.device):
+            u = _raised(near, block, up).clamp_(-1.0, 1.0)
             w = u * u
-            h = _ladder(knobs.of(block.items), u, w).mul_(w)
-            stop = block.start + u.shape[2] * FRAME
-            made[block.items, :, block.start : stop + 2 * DOWN_REACH] += gathered(h, lowered)
-            u, h = (_by_hop(part, inner, hop) for part in (u, h))
-            here = moments[:, block.items, :, block.hops]
+            h = curve(block.rows, u, w).mul_(w)
+            made[block.rows, block.start : block.stop + 2 * DOWN_REACH] += gathered(h, down)
+            u, h = _by_hop(u, block, hop), _by_hop(h, block, hop)
+            here = moments[:, block.rows, block.hops]
             for moment, (one, other) in zip(here, ((u, u), (u, h), (h, h)), strict=False):
-                moment.copy_(torch.linalg.vecdot(one, other))
-            here[3] = h.sum(-1)
-        return made[..., DOWN_REACH : DOWN_REACH + time], moments / (FACTOR * hop)
+                torch.sum(one * other, -1, out=moment)
+            torch.sum(h, -1, out=here[3])
+        made = made[:, DOWN_REACH : DOWN_REACH + time].unflatten(0, (batch, channels))
+        return made, moments.unflatten(1, (batch, channels)).div_(FACTOR * hop)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, of_made: torch.Tensor, of_moments: torch.Tensor):
         scaled, a = ctx.saved_tensors
         hop = ctx.hop
-        (batch, channels, time), rest = _sizes(scaled, a)
-        near = functional.pad(scaled, (UP_REACH, UP_REACH + rest))
-        of_near = torch.zeros_like(near)
-        of_made = functional.pad(of_made, (DOWN_REACH, DOWN_REACH + rest))
-        of_moments = of_moments / (FACTOR * hop)
-        raised, lowered = rising(UP_REACH, FACTOR, scaled), falling(DOWN_REACH, FACTOR, scaled)
-        of_a = a.new_zeros(len(POWERS), batch)
-        knobs, steep = _Knobs(a), _Knobs(a * torch.tensor([[k] for k in POWERS]).to(a))
-        for block in _blocks(batch, channels, time, hop, scaled.device):
-            raw = _raised(near, block, raised)
+        batch, channels, time, rows = _sizes(scaled, a)
+        near = _near(scaled, batch)
+        up, down = rising(UP_REACH, FACTOR, scaled), falling(DOWN_REACH, FACTOR, scaled)
+        of_near = scaled.new_zeros(rows, near.shape[-1])
+        of_made = functional.pad(of_made.flatten(0, 1), (DOWN_REACH, DOWN_REACH + -time % FRAME))
+        of_moments = of_moments.flatten(1, 2) / (FACTOR * hop)
+        of_a = a.new_zeros(len(POWERS), rows)
+        powers = torch.arange(POWERS.start, POWERS.stop, dtype=a.dtype, device=a.device)
+        curve, slope = _Curve(a, channels), _Curve(a * powers[:, None], channels)
+        for block in _blocks(rows, time, hop, scaled.device):
+            raw = _raised(near, block, up)
             u = raw.clamp(-1.0, 1.0)
-            inner = _inner(u, block)
             w = u * u
-            h = _ladder(knobs.of(block.items), u, w).mul_(w)
-            stop = block.start + u.shape[2] * FRAME
-            of_h = spread(of_made[block.items, :, block.start : stop + 2 * DOWN_REACH], lowered.t())
-            uu, uh, hh, mean = of_moments[:, block.items, :, block.hops].unsqueeze(-1)
-            u_hops, h_hops = _by_hop(u, inner, hop), _by_hop(h, inner, hop)
-            _by_hop(of_h, inner, hop).add_(mean).addcmul_(uh, u_hops).addcmul_(2 * hh, h_hops)
-            of_u = _ladder(steep.of(block.items), u, w).mul_(u).mul_(of_h)
-            _by_hop(of_u, inner, hop).addcmul_(2 * uu, u_hops).addcmul_(uh, h_hops)
+            h = curve(block.rows, u, w).mul_(w)
+            of_h = spread(of_made[block.rows, block.start : block.stop + 2 * DOWN_REACH], down.t())
+            uu, uh, hh, mean = of_moments[:, block.rows, block.hops].unsqueeze(-1)
+            u_hops, h_hops = _by_hop(u, block, hop), _by_hop(h, block, hop)
+            _by_hop(of_h, block, hop).add_(mean).addcmul_(uh, u_hops).addcmul_(2 * hh, h_hops)
+            of_u = slope(block.rows, u, w).mul_(u).mul_(of_h)
+            _by_hop(of_u, block, hop).addcmul_(2 * uu, u_hops).addcmul_(uh, h_hops)
             of_u *= raw.abs() <= 1.0
-            of_u.flatten(2)[..., inner:] = 0.0
-            which = slice(None) if len(scaled) == 1 else block.items
-            of_near[which, :, block.start : stop + 2 * UP_REACH] += gathered(of_u, raised.t()).sum_to_size(
-                len(of_near[which]), channels, stop - block.start + 2 * UP_REACH
-            )
-            of_h.mul_(w)
+            _silenced(of_u, block)
+            of_near[block.rows, block.start : block.stop + 2 * UP_REACH] += gathered(of_u, up.t())
             for even in range(0, len(POWERS), 2):
-                of_a[even, block.items] += of_h.flatten(1).sum(-1)
-                of_a[even + 1, block.items] += torch.linalg.vecdot(of_h.flatten(1), u.flatten(1))
                 of_h.mul_(w)
-        return of_near[..., UP_REACH : UP_REACH + time], of_a.sum_to_size(a.shape), None
+                of_a[even, block.rows] += of_h.flatten(1).sum(-1)
+                of_a[even + 1, block.rows] += (of_h * u).flatten(1).sum(-1)
+        of_scaled = of_near[:, UP_REACH : UP_REACH + time].unflatten(0, (batch, channels))
+        of_a = of_a.unflatten(1, (batch, channels)).sum(-1)
+        return of_scaled.sum_to_size(scaled.shape), of_a.sum_to_size(a.shape), None
 
 
-def _sizes(scaled: torch.Tensor, a: torch.Tensor) -> tuple[tuple[int, int, int], int]:
-    """(batch, channels, time), and how many samples the last frame is longer than the sound."""
+def _sizes(scaled: torch.Tensor, a: torch.Tensor) -> tuple[int, int, int, int]:
+    """(batch, channels, time, rows): every channel of every item is a row of its own."""
     _, channels, time = scaled.shape
-    return (max(len(scaled), a.shape[1]), channels, time), -time % FRAME
+    batch = max(len(scaled), a.shape[1])
+    return batch, channels, time, batch * channels
 
 
-class _Knobs:
-    """The polynomial's coefficients for some items: numbers for one, columns for several."""
+def _near(scaled: torch.Tensor, batch: int) -> torch.Tensor:
+    """(rows, time in whole frames and the filter's reach around it)."""
+    near = functional.pad(scaled, (UP_REACH, UP_REACH + -scaled.shape[-1] % FRAME))
+    return near.expand(batch, -1, -1).flatten(0, 1)
 
-    def __init__(self, a: torch.Tensor):
-        self.alike = a.shape[1] == 1
-        self.numbers = a.t().tolist() if a.device.type == "cpu" else None
-        self.columns = a.reshape(len(a), -1, 1, 1, 1)
 
-    def of(self, items: slice) -> list[float] | torch.Tensor:
-        if self.numbers is not None:
-            return self.numbers[0 if self.alike else items.start]
-        return self.columns if self.alike else self.columns[:, items]
+class _Curve:
+    """The polynomial divided by u^2, for some rows: a0 + a1 u + ... + a5 u^5."""
+
+    def __init__(self, a: torch.Tensor, channels: int):
+        self.alike, self.channels = a.shape[1] == 1, channels
+        # For one row at a time the slopes are plain numbers, which cost no pass of their own.
+        self.slopes = a[1::2].t().tolist() if a.device.type == "cpu" else None
+        self.heights = a[::2].t().unbind(0)
+        self.columns = a.repeat_interleave(1 if self.alike else channels, 1)[..., None, None]
+
+    def __call__(self, rows: slice, u: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        """At u, with w = u^2: three straight lines, climbed in w."""
+        if self.slopes is None:
+            columns = self.columns if self.alike else self.columns[:, rows]
+            low, middle, high = (
+                torch.addcmul(columns[even], columns[even + 1], u) for even in range(0, len(POWERS), 2)
+            )
+        else:
+            item = 0 if self.alike else rows.start // self.channels
+            low, middle, high = (
+                torch.add(height, u, alpha=slope)
+                for height, slope in zip(self.heights[item].unbind(), self.slopes[item], strict=True)
+            )
+        return low.addcmul_(w, middle.addcmul_(w, high))
 
 
 def _raised(near: torch.Tensor, block: _Block, matrix: torch.Tensor) -> torch.Tensor:
-    """(items, channels, frames, FACTOR * FRAME): a stretch at four times the rate."""
-    stop = block.start + math.ceil((block.stop - block.start) / FRAME) * FRAME
-    which = slice(None) if len(near) == 1 else block.items
-    return spread(near[which, :, block.start : stop + 2 * UP_REACH], matrix)
+    """(rows, frames, FACTOR * FRAME): a stretch at four times the rate, silent behind the sound's end."""
+    part = near[block.rows, block.start : block.stop + 2 * UP_REACH]
+    return _silenced(spread(part, matrix), block)
 
 
-def _inner(u: torch.Tensor, block: _Block) -> int:
-    """How many samples of a block belong to the sound; those behind its end are silenced."""
-    inner = (block.stop - block.start) * FACTOR
-    u.flatten(2)[..., inner:] = 0.0
-    return inner
+def _silenced(part: torch.Tensor, block: _Block) -> torch.Tensor:
+    if block.inner < part[0].numel():
+        part.flatten(1)[:, block.inner :] = 0.0
+    return part
 
 
-def _by_hop(part: torch.Tensor, inner: int, hop: int) -> torch.Tensor:
-    """A block's frames as (items, channels, hops, samples), a view."""
-    return part.flatten(2)[..., :inner].unflatten(-1, (-1, FACTOR * hop))
-
-
-def _ladder(a: list[float] | torch.Tensor, u: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-    """a0 + a1 u + a2 u^2 + ... + a5 u^5, with w = u^2: pairs, climbed in w."""
-    y = _line(a[4], a[5], u)
-    y = _line(a[2], a[3], u).addcmul_(w, y)
-    return _line(a[0], a[1], u).addcmul_(w, y)
-
-
-def _line(height: float | torch.Tensor, slope: float | torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    if isinstance(slope, float):
-        return torch.add(u.new_tensor(height), u, alpha=slope)
-    return torch.addcmul(height, slope, u)
+def _by_hop(part: torch.Tensor, block: _Block, hop: int) -> torch.Tensor:
+    """A block's frames as (rows, hops, samples), a view."""
+    return part.flatten(1)[:, : block.inner].unflatten(-1, (-1, FACTOR * hop))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from daiw_master.stack.blocks import by_neighbourhood
@@ -80,11 +81,13 @@ def gathered(frames: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     nothing at the high rate is copied.
     """
     lead, (count, inputs) = frames.shape[:-2], frames.shape[-2:]
-    rows = frames.reshape(-1, count, inputs)
-    pieces = matrix.unflatten(-1, (-1, FRAME)).transpose(0, 1).unsqueeze(1).expand(-1, len(rows), -1, -1)
-    y = frames.new_zeros(len(rows), count + len(pieces) - 1, FRAME)
-    for late, piece in enumerate(pieces):
-        y[:, late : late + count].baddbmm_(rows, piece)
+    rows, late = frames.reshape(-1, count, inputs), range(matrix.shape[-1] // FRAME)
+    y = frames.new_zeros(len(rows), count + len(late) - 1, FRAME)
+    for piece, place in zip(matrix.split(FRAME, dim=-1), late, strict=True):
+        if len(rows) == 1:
+            y[0, place : place + count].addmm_(rows[0], piece)
+        else:
+            y[:, place : place + count].baddbmm_(rows, piece.expand(len(rows), -1, -1))
     return y.reshape(*lead, -1)
 
 
@@ -95,6 +98,7 @@ class _Spread(torch.autograd.Function):
         return spread(x, matrix)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
         (matrix,) = ctx.saved_tensors
         return gathered(slope, matrix.t()), None
@@ -107,6 +111,7 @@ class _Gathered(torch.autograd.Function):
         return gathered(frames, matrix)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
         (matrix,) = ctx.saved_tensors
         return spread(slope, matrix.t()), None
