@@ -415,3 +415,14 @@ def test_the_wrong_door_is_named(tiny_song, tmp_path):
 
 def test_the_version_is_the_packages():
     assert version("daiw-master") in run("--version").stdout
+
+
+def test_the_time_left_is_what_the_work_so_far_tells():
+    from daiw_master.cli.progress import TimeLeft
+
+    seconds = iter([0.0, 1.0, 30.0, 60.0, 100.0, 101.0])
+    clock = TimeLeft(lambda: next(seconds))
+    assert clock.told(0.5) == "", "too early to tell"
+    assert clock.told(0.6) == ", about 0:20 left"
+    assert clock.told(1.0) == ""
+    assert clock.told(0.1) == "", "the next master begins"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from daiw_master.cli.progress import progress_line
 from daiw_master.errors import InputError
 
 
@@ -121,19 +121,6 @@ def slug(text: str) -> str:
 def chain_names(chain: str | None) -> list[str] | None:
     """The chain as typed; None for the house chain."""
     return None if chain is None else [name.strip() for name in chain.split(",") if name.strip()]
-
-
-def progress_line() -> Callable[[str, float], None]:
-    """A bar and a word for what is being done, on one line; silent when nobody watches."""
-    if not sys.stderr.isatty():
-        return lambda what, done: None
-
-    def show(what: str, done: float) -> None:
-        full = round(20 * done)
-        bar = f"[{'#' * full}{'.' * (20 - full)}] {what}" if what else ""
-        click.echo(f"\r\033[K{bar}", nl=False, err=True)
-
-    return show
 
 
 def tell(result, path: Path, seconds: float) -> None:
