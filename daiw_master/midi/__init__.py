@@ -6,10 +6,12 @@ import importlib
 
 #: Loaded when first asked for, so that `doctor` can look at the synthesiser where torch is broken.
 _HOMES = {
-    "RATES": "midi",
-    "Rendered": "midi",
-    "Stem": "midi",
+    "RATES": "job",
+    "Rendered": "job",
+    "Stem": "job",
     "render_midi": "midi",
+    "render_midi_to": "midi",
+    "begin_render": "midi",
     "Section": "timeline",
     "SoundFont": "soundfont",
     "find_soundfont": "soundfont",

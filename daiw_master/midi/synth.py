@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from daiw_master.errors import InputError, MissingDependencyError
-from daiw_master.midi import smf
+from daiw_master.midi import chatter, kept, smf
 from daiw_master.midi.parts import Action, Part
 from daiw_master.midi.stream import RESET
 
@@ -70,14 +70,12 @@ INSTALL_HINT = (
     "fluidsynth-libs`, macOS `brew install fluid-synth`, Windows `choco install fluidsynth`"
 )
 _CHANNEL_MELODIC, _CHANNEL_DRUM = 0, 1
-_LOG_LEVELS = 5
-_ERROR_LEVELS = (0, 1)
-_LOG_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 _INT, _POINTER, _TEXT, _DOUBLE = ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_double
 _PROTOTYPES = {
     "fluid_version_str": (_TEXT, ()),
     "fluid_set_log_function": (_POINTER, (_INT, _POINTER, _POINTER)),
+    "fluid_default_log_function": (None, (_INT, _TEXT, _POINTER)),
     "new_fluid_settings": (_POINTER, ()),
     "delete_fluid_settings": (None, (_POINTER,)),
     "fluid_settings_setint": (_INT, (_POINTER, _TEXT, _INT)),
@@ -86,6 +84,9 @@ _PROTOTYPES = {
     "new_fluid_synth": (_POINTER, (_POINTER,)),
     "delete_fluid_synth": (None, (_POINTER,)),
     "fluid_synth_sfload": (_INT, (_POINTER, _TEXT, _INT)),
+    "fluid_synth_get_sfont": (_POINTER, (_POINTER, ctypes.c_uint)),
+    "fluid_synth_add_sfont": (_INT, (_POINTER, _POINTER)),
+    "fluid_synth_remove_sfont": (_INT, (_POINTER, _POINTER)),
     "fluid_synth_set_interp_method": (_INT, (_POINTER, _INT, _INT)),
     "fluid_synth_set_channel_type": (_INT, (_POINTER, _INT, _INT)),
     "fluid_synth_set_gain": (None, (_POINTER, ctypes.c_float)),
@@ -120,6 +121,7 @@ def library() -> ctypes.CDLL:
             function.restype, function.argtypes = result, arguments
     except AttributeError:
         raise MissingDependencyError(f"libfluidsynth is older than 2.0. {INSTALL_HINT}") from None
+    chatter.redirect(lib)
     return lib
 
 
@@ -129,15 +131,17 @@ def library_version() -> str:
 
 
 class Synth:
-    """One fluidsynth with a bus per part; use it in a `with` block, it holds C memory."""
+    """One fluidsynth with a bus per part; use it in a `with` block, it holds C memory.
+
+    Each is new, so that a song sounds the same whatever was played before; the soundfont is the one
+    kept from the last song where that was the same (see `kept`). Any number may play at once.
+    """
 
     def __init__(self, soundfont: Path, parts: Sequence[Part], rate: int, xg_banks: bool = False):
         self._lib = library()
         self._parts = parts
-        self.messages: list[str] = []
-        self._settings = self._synth = None
-        self._handler = _LOG_HANDLER(self._log)
-        self._silence()
+        self._settings = self._synth = self._font = None
+        self._quiet = chatter.Quiet()
         try:
             self._open(soundfont, rate, xg_banks)
         except BaseException:
@@ -149,17 +153,6 @@ class Synth:
 
     def __exit__(self, *exc_info) -> None:
         self.close()
-
-    def _log(self, level: int, message: bytes, _data) -> None:
-        if level in _ERROR_LEVELS:
-            self.messages.append(message.decode(errors="replace"))
-
-    def _silence(self) -> None:
-        """Its chatter goes to `messages`, not to the user's terminal."""
-        handler = ctypes.cast(self._handler, ctypes.c_void_p)
-        self._replaced = [
-            self._lib.fluid_set_log_function(level, handler, None) for level in range(_LOG_LEVELS)
-        ]
 
     def _open(self, soundfont: Path, rate: int, xg_banks: bool) -> None:
         lib, groups = self._lib, len(self._parts)
@@ -182,10 +175,10 @@ class Synth:
                 lib.fluid_settings_setint(self._settings, name.encode(), value)
         self._synth = lib.new_fluid_synth(self._settings)
         if not self._synth:
-            raise InputError(f"fluidsynth did not start: {'; '.join(self.messages[-2:])}")
-        self.messages.clear()
-        if lib.fluid_synth_sfload(self._synth, str(soundfont).encode(), 1) < 0:
-            raise InputError(f"the soundfont {soundfont} cannot be loaded: {'; '.join(self.messages[-2:])}")
+            raise InputError(f"fluidsynth did not start: {chatter.last_errors()}")
+        self._font = kept.lend(lib, self._synth, soundfont)
+        if self._font is None:
+            raise InputError(f"the soundfont {soundfont} cannot be loaded: {chatter.last_errors()}")
         lib.fluid_synth_set_interp_method(self._synth, -1, INTERPOLATION_ORDER)
         for index, part in enumerate(self._parts):
             kind = _CHANNEL_DRUM if part.is_drum else _CHANNEL_MELODIC
@@ -196,14 +189,13 @@ class Synth:
 
     def close(self) -> None:
         if self._synth:
+            if self._font:
+                kept.take_back(self._lib, self._synth, self._font)
             self._lib.delete_fluid_synth(self._synth)
         if self._settings:
             self._lib.delete_fluid_settings(self._settings)
-        self._synth = self._settings = None
-        default = ctypes.cast(self._lib.fluid_default_log_function, ctypes.c_void_p)
-        for level, replaced in enumerate(self._replaced):
-            self._lib.fluid_set_log_function(level, replaced or default, None)
-        self._replaced = []
+        self._settings = self._synth = self._font = None
+        self._quiet.end()
 
     def perform(self, action: Action) -> None:
         """Do one thing, now."""

@@ -144,7 +144,7 @@ def test_stuck_notes_and_a_held_pedal_are_let_go(write_song, font):
 
 
 def test_a_tail_that_never_ends_is_faded(write_song, font, monkeypatch):
-    monkeypatch.setattr("daiw_master.midi.midi._MAX_TAIL_S", 1.5)
+    monkeypatch.setattr("daiw_master.midi.play._MAX_TAIL_S", 1.5)
     monkeypatch.setattr(synth.Synth, "release_everything", lambda self: None)
     organ = [message(0, "program_change", program=OCARINA), note(0, 1, 60)[0]]
     level = play(write_song([organ]), font).mix.samples.abs().amax(0)
@@ -291,7 +291,7 @@ def play_at_most_s(monkeypatch, seconds):
         end = min(song.release_s, first + seconds)
         return replace(song, release_s=end, actions=tuple(a for a in song.actions if a.time_s <= end))
 
-    monkeypatch.setattr("daiw_master.midi.midi.arrange", shortened)
+    monkeypatch.setattr("daiw_master.midi.job.arrange", shortened)
 
 
 @pytest.mark.slow
