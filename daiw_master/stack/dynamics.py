@@ -105,8 +105,11 @@ class DynamicsFlow(FaderFlow):
         self._ride: torch.Tensor | None = None
         self._frames = 0  # control hops the rider has gone by
         self._memories: defaultdict[str, Memory] = defaultdict(Memory)
-        self._shaper_memories: defaultdict[str, Memory] = defaultdict(Memory)
         self._gain: torch.Tensor | None = None  # all but the shaper's, waiting for it
+        self._begin_shaping()
+
+    def _begin_shaping(self) -> None:
+        self._shaper_memories: defaultdict[str, Memory] = defaultdict(Memory)
         self._power: torch.Tensor | None = None  # less than a shaper's hop of it
         self._lines = Lines(_SHAPER_HOPS)
 
@@ -116,6 +119,8 @@ class DynamicsFlow(FaderFlow):
         names = ("rate", "knobs", "batch", "latency", "hears_first", "_shape", "_least")
         own = {name: self.__dict__[name] for name in names}
         self.__dict__.update(copy.deepcopy(before.__dict__) | own)
+        if not (self._shape and before._shape):
+            self._begin_shaping()
 
     @torch.no_grad()
     def hear(self, x: torch.Tensor) -> None:

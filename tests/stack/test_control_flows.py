@@ -192,10 +192,26 @@ def test_a_knob_turned_in_the_middle_goes_on_from_where_the_needle_stands():
     whole = DYNAMICS(x, RATE, **settings)
     torch.testing.assert_close(torch.cat([start, *end], dim=-1), whole, atol=1e-5, rtol=0)
     assert torch.equal(alone, end[0]), "the flow that was taken over from goes on undisturbed"
-    (other,) = DYNAMICS.flow(RATE, 2, block=64, **{**settings, "ratio": 6.0, "attack_db": 3.0})
-    assert isinstance(other, DynamicsFlow)
-    other.resume(second)
-    assert other.push(x[..., :64]).isfinite().all()
+
+
+def test_the_shaper_comes_and_goes_and_no_sample_is_lost():
+    x = signals.music(1.0)[..., :44100]
+    rest = {**DYNAMICS.space.defaults(), "ratio": 3.0, "threshold_db": -30.0}
+    flow, parts = None, []
+    for number, part in enumerate(x.split(1001, dim=-1)):
+        if number % 5 == 0:
+            turned = {**rest, "attack_db": 3.0 * (number % 2), "ratio": 2.0 + number / 20}
+            (fresh,) = DYNAMICS.flow(RATE, 2, block=64, **turned)
+            assert isinstance(fresh, DynamicsFlow)
+            if flow is not None:
+                fresh.resume(flow)
+            flow = fresh
+        parts.append(flow.push(part))
+    y = torch.cat([*parts, flow.finish()], dim=-1)
+    assert y.shape == x.shape
+    heard = x.abs() > 1e-3
+    gain_db = 20 * (y[heard] / x[heard]).log10()
+    assert gain_db.isfinite().all() and -25 < float(gain_db.min()) and float(gain_db.max()) < 4
 
 
 def test_a_ride_through_a_stream(monkeypatch):
