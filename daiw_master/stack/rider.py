@@ -6,6 +6,7 @@ import torch
 from torch.nn import functional
 
 from daiw_master.meters.loudness import lufs
+from daiw_master.meters.pages import Pages
 from daiw_master.meters.weighting import k_weighted_blocks
 from daiw_master.stack.effect import Setting
 
@@ -40,7 +41,7 @@ class ShortTerm:
         self._kept: list[torch.Tensor] = []
         self._waiting = 0  # samples of it that are new
         self.time = 0
-        self._energies: list[torch.Tensor] = []
+        self._energies = Pages()
 
     def add(self, x: torch.Tensor) -> None:
         if x.shape[-1] == 0:
@@ -52,17 +53,16 @@ class ShortTerm:
             self._note(self._waiting // self.span * self.span)
 
     def trace(self) -> torch.Tensor:
-        """(batch, moments) of all that was heard, as `short_term_trace` has it; nothing may follow."""
+        """(batch, moments) of all that was heard, as `short_term_trace` has it; once, at the end."""
         if self._waiting:
             self._note(self._waiting)
-        self._energies = [torch.cat(self._energies, dim=-1)]
-        return _short_term(self._energies[0], self.time, self.rate, self.span)
+        return _short_term(self._energies.joined(), self.time, self.rate, self.span)
 
     def _note(self, count: int) -> None:
         sound = torch.cat(self._kept, dim=-1)
         new = sound.shape[-1] - self._waiting
         part = sound[..., : new + count]
-        self._energies.append(_energy(part, self.rate, self.span)[:, new // self.span :])
+        self._energies.add(_energy(part, self.rate, self.span)[:, new // self.span :])
         self._waiting -= count
         self._kept = [sound[..., max(0, new + count - self._back * self.span) :].clone()]
 
