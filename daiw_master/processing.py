@@ -79,6 +79,7 @@ def process(
     steps = _Steps(progress)
     with open_sound(source) as file:
         sound = resampled(file, rate) if rate else file
+        check_target(target, bit_depth, sound.rate, sound.time, sound.channels)
         song = put_on_bench(sound, progress=partial(steps, "listening"))
         song = song.with_tail(max((_decay_s(place, known) for place in _rooms(placed, known)), default=0.0))
         bench = Bench(song, placed, Store(most=0), keep_room=False)
