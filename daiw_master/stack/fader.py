@@ -60,7 +60,8 @@ class FaderFlow(Flow):
         hops = -(-time // hop) if last else time // hop
         if not hops if last else (hops - self._measured) * hop < self._least:
             if time > self._time:
-                self._keep(tuple(sound.clone() for sound in new), time)  # what was pushed may be written over
+                # live, what was pushed may be written over; a file's blocks are kept as they are
+                self._keep(new if self._least > 1 else tuple(sound.clone() for sound in new), time)
             return None
         pieces = [*self._waiting, new] if new else self._waiting
         sounds = (
