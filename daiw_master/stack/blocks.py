@@ -3,48 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import torch
-
-from daiw_master.stack.effect import Setting, batch_of
-
-#: With more than this many samples in each, the items of a batch are worked on one after the other.
-LARGE = 1 << 15
-
-
-def item_by_item(
-    process: Callable[..., torch.Tensor], x: torch.Tensor, rate: int, settings: Mapping[str, Setting]
-) -> torch.Tensor | None:
-    """An effect on one item of its batch at a time, so that each stays near the processor.
-
-    `process(x, rate, **settings)` is called for every item; None where that is no help: with a single
-    item, with short ones, or on a GPU, which wants to be filled.
-    """
-    batch = max(len(x), batch_of(settings))
-    if batch == 1 or x.device.type != "cpu" or x[0].numel() < LARGE:
-        return None
-    own = {
-        name: value.reshape(-1).expand(batch) if isinstance(value, torch.Tensor) else value
-        for name, value in settings.items()
-    }
-    made = (
-        process(
-            x[item : item + 1] if len(x) > 1 else x,
-            rate,
-            **{
-                name: value[item : item + 1] if isinstance(value, torch.Tensor) else value
-                for name, value in own.items()
-            },
-        )
-        for item in range(batch)
-    )
-    if torch.is_grad_enabled():
-        return torch.cat(list(made))
-    whole = x.new_empty(batch, *x.shape[1:])
-    for place, one in zip(whole.split(1), made, strict=True):
-        place.copy_(one)
-    return whole
 
 
 def join(blocks: Iterable[torch.Tensor], time: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from daiw_master.knobs.exciter import NONE_DB, PARAMS, ROW
 from daiw_master.sounds import BLOCK
-from daiw_master.stack.blocks import by_neighbourhood, item_by_item
+from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.flow import Flow, Nearby
@@ -168,12 +168,9 @@ class Exciter:
 
 def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     """The sound and its new harmonics; see `EXCITER` for the knobs."""
-    if not turned(settings["mix_db"], NONE_DB):
-        return at_rest(x, settings)
-    each = item_by_item(process, x, rate, settings)
-    if each is not None:
-        return each
     exciter = Exciter(rate, settings, x)
+    if exciter.rests:
+        return at_rest(x, settings)
     return by_neighbourhood(exciter, x, exciter.hop, max(exciter.back, exciter.ahead), PART)
 
 

@@ -17,7 +17,7 @@ from daiw_master.errors import InputError
 from daiw_master.knobs.imager import PARAMS, ROW
 from daiw_master.sounds import BLOCK
 from daiw_master.stack.accelerated import fusible
-from daiw_master.stack.blocks import by_neighbourhood, item_by_item
+from daiw_master.stack.blocks import by_neighbourhood
 from daiw_master.stack.convolution import convolve
 from daiw_master.stack.effect import Effect, Setting, at_rest, per_item, turned
 from daiw_master.stack.flow import Flow, Nearby
@@ -170,8 +170,7 @@ def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
     image = Image(rate, settings, x)
     if x.shape[1] == 1 or image.rests:
         return at_rest(x, settings)
-    each = item_by_item(process, x, rate, settings)
-    return each if each is not None else by_neighbourhood(image, x, image.hop, image.reach, PART)
+    return by_neighbourhood(image, x, image.hop, image.reach, PART)
 
 
 def _check_channels(channels: int) -> None:

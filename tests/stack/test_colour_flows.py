@@ -9,6 +9,8 @@ import torch
 
 from daiw_master.errors import InputError
 from daiw_master.stack import EFFECTS
+from daiw_master.stack.exciter import Windows
+from daiw_master.stack.exciter import flow as exciter_flow
 from daiw_master.stack.flow import through
 from tests import signals
 
@@ -155,3 +157,22 @@ def test_width_in_flow_is_nothing_in_mono_and_refused_beyond_two_channels():
 @pytest.mark.parametrize(("colour", "longest"), [("bits", 0), ("noise", 0), ("clipper", 64), ("tape", 768)])
 def test_what_hears_little_ahead_is_soon_heard(colour, longest):
     assert sum(flow.latency for flow in line(colour, 48000, 2, block=64)) <= longest
+
+
+def test_an_exciter_with_short_windows_hears_less_ahead():
+    """Live windows: below 12 ms of look-ahead, the same in any cut, and as loud as was asked."""
+    windows = Windows(filter_ms=1.3, hop_ms=1.0, envelope_hops=1, level_hops=25, level_ahead_hops=0)
+    settings = EFFECTS["exciter"].space.defaults() | {"mix_db": -12.0, "cutoff_hz": 3000.0}
+    # Where digital silence ends, level is read off rounding: here there is a floor under it.
+    x, made = song(2.0, 48000) + signals.noise(2.0, 48000, -80.0, seed=5), []
+    for lengths, block in (((128,), 128), ((65536,), 65536), ((9000, 77), 9000)):
+        flows = exciter_flow(48000, 2, block=block, windows=windows, **settings)
+        with torch.no_grad():
+            made.append(torch.cat([*through(flows, cut(x, lengths))], dim=-1))
+        if block == 128:
+            assert flows[0].latency <= 0.012 * 48000
+    assert max(float((other - made[0]).abs().max()) for other in made[1:]) <= 1e-5
+    (whole,) = made[:1]
+    offline = EFFECTS["exciter"](x, 48000, **settings)
+    louder_db = 20 * float(((whole - x).std() / (offline - x).std()).log10())
+    assert abs(louder_db) < 3.0
