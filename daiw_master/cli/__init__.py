@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from daiw_master.cli.intent import intent as intent_commands
+from daiw_master.cli.loading import loading
 from daiw_master.cli.options import mastering_options
 from daiw_master.cli.preset import preset as preset_commands
 from daiw_master.cli.process import process as process_command
@@ -58,7 +59,8 @@ main.add_command(process_command)
 @click.option("--stems", type=click.Path(path_type=Path), help="Also write the dry stems into this folder.")
 def render(midi: Path, soundfont: Path | None, stems: Path | None, **given) -> None:
     """Turn a MIDI file into a finished master that carries a feeling."""
-    from daiw_master.pipeline import render_many
+    with loading():
+        from daiw_master.pipeline import render_many
 
     run(midi, given, lambda emotions, options: render_many(midi, emotions, options), soundfont, stems)
 
@@ -68,7 +70,8 @@ def render(midi: Path, soundfont: Path | None, stems: Path | None, **given) -> N
 @mastering_options
 def master(source: Path, **given) -> None:
     """Master a finished recording so that it carries a feeling."""
-    from daiw_master.pipeline import master_many
+    with loading():
+        from daiw_master.pipeline import master_many
 
     run(source, given, lambda emotions, options: master_many(source, emotions, options))
 
@@ -78,7 +81,8 @@ def master(source: Path, **given) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON, with the field names of the targets.")
 def measure(source: Path, as_json: bool) -> None:
     """Hear a file in numbers: loudness, true peak, bands, widths, crest, range, attacks."""
-    from daiw_master.pipeline import measure as measure_file
+    with loading():
+        from daiw_master.pipeline import measure as measure_file
     from daiw_master.targets import FIELDS
 
     measured = measure_file(source)
@@ -106,7 +110,8 @@ def doctor() -> None:
     """Check library, soundfont, torch, device and plugins, and say what to do."""
     from daiw_master.doctor import checks
 
-    for check in checks():
-        click.echo(f"{'ok ' if check.ok else '-- '} {check.name:<12} {check.found}")
-        if check.advice:
-            click.echo(f"{'':<16} {check.advice}")
+    with loading():
+        for check in checks():  # echo flushes: the first lines come before torch does
+            click.echo(f"{'ok ' if check.ok else '-- '} {check.name:<12} {check.found}")
+            if check.advice:
+                click.echo(f"{'':<16} {check.advice}")

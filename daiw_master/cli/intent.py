@@ -147,7 +147,10 @@ def summary(read, notices: list) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(file: str, extras: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Print which word moves which target, by how much, and why; nothing else is applied."""
-    from daiw_master.brief import explain as explained
+    from daiw_master.cli.loading import loading
+
+    with loading():
+        from daiw_master.brief import explain as explained
 
     # the same road a master takes, so that what is shown is what would be applied
     explanation = explained(file, extras=extras, force=force)

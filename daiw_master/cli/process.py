@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from daiw_master.cli.loading import loading
 from daiw_master.cli.progress import progress_line
 from daiw_master.formats import BIT_DEPTHS, RATES
 
@@ -53,8 +54,10 @@ from daiw_master.formats import BIT_DEPTHS, RATES
 def process(source: Path, output: Path | None, settings, chain, rate, bit_depth, no_report, **given) -> None:
     """Run known settings over a recording, an hour as well as a song: no search, bounded memory."""
     from daiw_master.cli.run import chain_names, one_thread_unless_told, output_paths
-    from daiw_master.options import Options, every_knob
-    from daiw_master.processing import process as run
+
+    with loading():
+        from daiw_master.options import Options, every_knob
+        from daiw_master.processing import process as run
 
     started = time.monotonic()
     one_thread_unless_told()
