@@ -12,6 +12,7 @@ room that turns the stereo field (left' = p L - q R, right' = q L + p R) is the 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -90,8 +91,8 @@ class Linear:
 
     @property
     def batch(self) -> int:
-        room = [part for part in self.room or () if isinstance(part, torch.Tensor)]
-        return max([len(fir.taps) for fir in self.firs] + [len(taps) for taps in room], default=1)
+        parts = [fir.taps for fir in self.firs] + [part for part in self._room_parts() if part is not None]
+        return max(map(len, parts), default=1)
 
     def then(self, following: Linear) -> Linear | None:
         """Both as one stage; None where they do not fit in one (two rooms, sides filtered apart)."""
@@ -107,19 +108,20 @@ class Linear:
         apart = any(fir.taps.shape[1] > 1 for fir in one.firs)
         return None if apart and isinstance(one.room, Pair) else one
 
-    def items(self, which: slice) -> Linear:
-        """The stage for some items of a batch."""
+    def groups(self, size: int) -> Iterator[Linear]:
+        """The stage for so many items of its batch at a time, again and again the same where it has one."""
+        befores = [_groups(fir.taps, size) for fir in self.before]
+        afters = [_groups(fir.taps, size) for fir in self.after]
+        rooms = [None if part is None else _groups(part, size) for part in self._room_parts()]
+        while True:
+            yield Linear(
+                tuple(Fir(next(taps), fir.lead) for fir, taps in zip(self.before, befores, strict=True)),
+                self.room and type(self.room)(*(part if part is None else next(part) for part in rooms)),
+                tuple(Fir(next(taps), fir.lead) for fir, taps in zip(self.after, afters, strict=True)),
+            )
 
-        def of(taps: torch.Tensor | None) -> torch.Tensor | None:
-            return taps if taps is None or len(taps) == 1 else taps[which]
-
-        def firs(them: tuple[Fir, ...]) -> tuple[Fir, ...]:
-            return tuple(Fir(of(fir.taps), fir.lead) for fir in them)
-
-        room = self.room
-        if room is not None:
-            room = Fir(of(room.taps)) if isinstance(room, Fir) else Pair(*map(of, room))
-        return Linear(firs(self.before), room, firs(self.after))
+    def _room_parts(self) -> tuple[torch.Tensor | None, ...]:
+        return self.room[:1] if isinstance(self.room, Fir) else self.room or ()
 
     def shortened(self, taps: int) -> Linear:
         """The same with no part longer than `taps`: what comes later never meets a sample."""
@@ -154,12 +156,13 @@ class Linear:
         stage = self.shortened(time)
         size, _ = frame(stage.rings, time, stage.batch)
         group = max(2, _room_for(x, GROUP) // (x.shape[1] * size))
+        sends = itertools.repeat(None) if send is None else _groups(send, group)
         parts = []
-        for first in range(0, batch, group):
-            which = slice(first, min(first + group, batch))
-            own = (stage.items(which), _of(x, which), None if send is None else _of(send, which), kept)
+        for first, *own in zip(
+            range(0, batch, group), stage.groups(group), _groups(x, group), sends, itertools.repeat(kept)
+        ):
             if not learning:
-                _fill(whole[which], *own)
+                _fill(whole[first : first + group], *own)
             elif group < batch:
                 parts.append(remade(_joined, *own))
             else:
@@ -295,9 +298,11 @@ def frame(taps: int, time: int, filters: int = 1, at_once: int = AT_ONCE) -> tup
             hop -= hop % (size // 8)
         if hop > 0:
             frames = -(-time // hop)
-            transforms = 2 * frames if filters == 1 else frames + 2
-            side_by_side = min(max(at_once // hop, 1), frames)
-            cost = size * math.log2(size) ** 3 * transforms * (1 + 1 / side_by_side)
+            if filters == 1:
+                each = 2 * frames * (1 + 1 / min(max(at_once // hop, 1), frames))
+            else:  # the filter's own transforms, one back for each frame, and the products
+                each = 2 + 1.6 * frames
+            cost = size * math.log2(size) ** 3 * each
             if cost < 0.95 * least:  # a larger frame waits longer and holds more: it must be worth it
                 best, least = (size, hop), cost
         size *= 2
@@ -316,8 +321,9 @@ def _firs(room: Fir | Pair | None) -> tuple[Fir, ...]:
     return (room,) if isinstance(room, Fir) else ()
 
 
-def _of(x: torch.Tensor, which: slice) -> torch.Tensor:
-    return x if len(x) == 1 else x[which]
+def _groups(x: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
+    """So many items at a time; a single one again and again. (A split's gradient is put together once.)"""
+    return itertools.repeat(x) if len(x) == 1 else iter(x.split(size))
 
 
 def mirror(spectrum: torch.Tensor) -> torch.Tensor:
