@@ -60,6 +60,16 @@ class Filter(Flow):
         self._running.end(self._went - self._came)
         return self._handed(self._went)
 
+    @torch.no_grad()
+    def resume(self, before: Filter) -> None:
+        """Go on from the sound another filter without delay has heard, so that a knob may be turned while
+        music plays: the same `block` and lead, no send."""
+        if before._running is not None:
+            if self._running is None:
+                self._running = _AtOnce(self.linear, before._running.like, self._size, self._hop, sent=False)
+            self._running.resume(before._running)
+            self._went, self._came = before._went, before._came
+
     def _handed(self, stop: int) -> torch.Tensor:
         """Everything up to sample `stop`, as evenly as it went in however long the frames are."""
         count = max(stop - self._came, 0)
@@ -186,3 +196,8 @@ class _AtOnce:
             self.take(silence, silence)
 
     give = _Framed.give
+
+    def resume(self, before: _AtOnce) -> None:
+        self.answer.resume(before.answer)
+        self.skip, self.made = before.skip, _Waiting(self.like)
+        self.made.put(before.made.first(before.made.count))

@@ -33,7 +33,8 @@ class Partitioned:
         shape = self._spectrum().shape
         self._heard = [first.new_zeros(2 * self.parts, *shape) for _ in self._filters]
         self._next = 0
-        answer = torch.broadcast_shapes(shape, first.shape[1:])
+        # not torch.broadcast_shapes, which imports sympy: a second
+        answer = tuple(map(max, shape, first.shape[1:]))
         self._product = first.new_empty(self.parts - 1, *answer)
         self._past = first.new_zeros(answer)
 
@@ -64,17 +65,34 @@ class Partitioned:
 
     def _turn(self, spectra: list[torch.Tensor]) -> None:
         """A block is full: what it and those before it will answer in the next."""
-        self._past.zero_()
-        for heard, parts, now in zip(self._heard, self._filters, spectra, strict=True):
+        for heard, now in zip(self._heard, spectra, strict=True):
             heard[self._next] = heard[self._next + self.parts] = now
-            if self.parts > 1:
-                oldest = self._next + 2
-                torch.mul(heard[oldest : oldest + self.parts - 1], parts[:-1], out=self._product)
-                self._past += self._product.sum(0)
         self._next = (self._next + 1) % self.parts
+        self._remember()
         self._sound[..., : self.block] = self._sound[..., self.block :]
         self._sound[..., self.block :] = 0
         self._at = 0
+
+    def _remember(self) -> None:
+        """What all whole blocks so far will answer in the one that comes."""
+        self._past.zero_()
+        if self.parts > 1:
+            oldest = self._next + 1
+            for heard, parts in zip(self._heard, self._filters, strict=True):
+                torch.mul(heard[oldest : oldest + self.parts - 1], parts[:-1], out=self._product)
+                self._past += self._product.sum(0)
+
+    def resume(self, before: Partitioned) -> None:
+        """Go on from the sound another filter of the same kind has heard, as far back as both reach."""
+        count = min(self.parts, before.parts)
+        newest = before._next + before.parts
+        recent = self._mirrors(before._heard[0][newest - count : newest])
+        for heard, spectra in zip(self._heard, recent, strict=True):
+            heard[self.parts - count : self.parts] = heard[2 * self.parts - count :] = spectra
+        self._next = 0
+        self._sound.copy_(before._sound)
+        self._at = before._at
+        self._remember()
 
     def _parts(self, taps: torch.Tensor) -> torch.Tensor:
         """Spectra of the filter's parts, the last first: (parts, batch or 1, rows or 1, bins)."""

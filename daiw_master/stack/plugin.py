@@ -70,12 +70,8 @@ def effect_from_pedalboard(
     constants = {**row.fixed, **(fixed or {})}
 
     def run(wave: np.ndarray, rate: int, values: Mapping[str, float]) -> np.ndarray:
-        wanted = {row.attributes.get(key, key): value for key, value in values.items()}
-        for key, value in wanted.items():
-            if key.startswith(("cutoff", "centre_frequency")):
-                wanted[key] = min(value, _HIGHEST_OF_RATE * rate)
         # A new instance each time costs microseconds and cannot remember the last sound.
-        return _class(plugin_class)(**wanted, **constants)(wave, rate, reset=True)
+        return _instance(plugin_class, row, rate, {**values, **constants})(wave, rate, reset=True)
 
     return Effect(
         name=name or pedalboard_name(title),
@@ -121,6 +117,24 @@ def effect_from_vst3(path: str | os.PathLike, plugin_name: str | None = None) ->
         differentiable=False,
         identity_at_default=False,
     )
+
+
+def plugin_of(effect: Effect, rate: int, values: Mapping[str, float]) -> Callable[..., np.ndarray] | None:
+    """pedalboard's object behind a row of `PEDALBOARD` at complete settings; None for other effects."""
+    if PEDALBOARD.get(effect.name) is not effect:
+        return None
+    row = next(row for row in ROWS if row.name == effect.name)
+    return _instance(row.plugin, row, rate, {**values, **row.fixed})
+
+
+def _instance(
+    plugin_class: type | str, row: PluginRow, rate: int, values: Mapping[str, float | bool]
+) -> Callable[..., np.ndarray]:
+    wanted = {row.attributes.get(key, key): value for key, value in values.items()}
+    for key, value in wanted.items():
+        if key.startswith(("cutoff", "centre_frequency")):
+            wanted[key] = min(value, _HIGHEST_OF_RATE * rate)
+    return _class(plugin_class)(**wanted)
 
 
 @contextlib.contextmanager
