@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.linalg import solve_toeplitz
 
 from daiw_master.errors import InputError
 from daiw_master.meters.traces import scan
@@ -100,6 +99,8 @@ def drive_db(dry: torch.Tensor, wet: torch.Tensor, rate: int) -> torch.Tensor:
 
 def _toeplitz_solved(column: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Solutions of symmetric Toeplitz systems, rows of (batch, channels, taps), by Levinson-Durbin."""
+    from scipy.linalg import solve_toeplitz  # a tenth of a second, for those who probe a drive
+
     pairs = zip(column.flatten(0, 1).cpu().numpy(), right.flatten(0, 1).cpu().numpy(), strict=True)
     solved = [torch.from_numpy(solve_toeplitz(first, goal)) for first, goal in pairs]
     return torch.stack(solved).reshape(right.shape).to(right.device)
