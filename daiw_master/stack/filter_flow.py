@@ -6,7 +6,8 @@ import torch
 
 from daiw_master.sounds import BLOCK
 from daiw_master.stack.flow import Flow
-from daiw_master.stack.linear import AT_ONCE, Linear, Ready, frame
+from daiw_master.stack.frames import AT_ONCE, frame
+from daiw_master.stack.linear import Linear, Ready
 from daiw_master.stack.partitioned import Partitioned
 
 #: With blocks of at least this many samples a filter may wait for a frame; below, it answers at once.

@@ -10,7 +10,8 @@ from scipy import signal
 from daiw_master.stack import EFFECTS, exciter, imager
 from daiw_master.stack.blocks import by_neighbourhood, join
 from daiw_master.stack.convolution import convolve
-from daiw_master.stack.linear import AT_ONCE, Fir, Linear
+from daiw_master.stack.frames import AT_ONCE
+from daiw_master.stack.linear import Fir, Linear
 from daiw_master.units import samples_from_ms
 from tests import signals
 

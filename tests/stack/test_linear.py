@@ -13,7 +13,8 @@ from daiw_master.stack.convolution import convolve
 from daiw_master.stack.eq import EQ
 from daiw_master.stack.filter_flow import FRAMED, Filter
 from daiw_master.stack.flow import merged, through
-from daiw_master.stack.linear import Fir, Linear, Pair, frame, pair
+from daiw_master.stack.frames import frame
+from daiw_master.stack.linear import Fir, Linear, Pair, pair
 from daiw_master.stack.linear_response import linear_response
 from daiw_master.stack.partitioned import Partitioned
 from daiw_master.stack.reverb import REVERB
