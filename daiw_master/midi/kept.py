@@ -79,3 +79,12 @@ def _read(lib: ctypes.CDLL, file: tuple[str, int, int]) -> Font | None:
 def _drop(lib: ctypes.CDLL, font: Font) -> None:
     lib.delete_fluid_synth(font.keeper)
     lib.delete_fluid_settings(font.settings)
+
+
+def forget(lib: ctypes.CDLL) -> None:
+    """Give the kept soundfont's memory back."""
+    global _kept
+    with _lock:
+        font, _kept = _kept, None
+    if font is not None:
+        _drop(lib, font)
