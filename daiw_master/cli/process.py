@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from daiw_master.cli.loading import loading
+from daiw_master.cli.memory import steady_heap
 from daiw_master.cli.progress import progress_line
 from daiw_master.formats import BIT_DEPTHS, RATES
 
@@ -60,6 +61,7 @@ def process(source: Path, output: Path | None, settings, chain, rate, bit_depth,
         from daiw_master.processing import process as run
 
     started = time.monotonic()
+    steady_heap()
     one_thread_unless_told()
     names = chain_names(chain)
     knobs = every_knob(Options(chain=names))

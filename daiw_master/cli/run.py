@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from daiw_master.cli.memory import steady_heap
 from daiw_master.cli.progress import progress_line
 from daiw_master.errors import InputError
 
@@ -59,6 +60,7 @@ def run(
     options.soundfont, options.stems = soundfont, stems is not None
     options.progress = progress_line()
 
+    steady_heap()
     one_thread_unless_told()
     started = time.monotonic()
     results = make(emotions, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -195,7 +195,9 @@ class Bench:
 
         `still`: without automation, as a search listens that must not fight it.
         """
-        delivered = self.delivered(settings, loudness_lufs, ceiling_dbtp, max_reduction_db, quick, still)
+        delivered = self.delivered(
+            settings, loudness_lufs, ceiling_dbtp, max_reduction_db, quick, still, keep=TRACES
+        )
         # heard as it will be written: silence behind the tail would count as a soft passage
         written = self.rung_out(delivered.sound)
         seen, tones = delivered.seen.until(written.time), walked(SpectrumWalk(written.rate), written.blocks())
@@ -218,9 +220,10 @@ class Bench:
         max_reduction_db: float,
         quick: bool = False,
         still: bool = False,
+        keep: Collection[str] = ("loud",),
         progress: Progress = lambda what, done: None,
     ) -> DeliveredSound:
-        """A full pass, delivered but not listened to further."""
+        """A full pass, delivered but not listened to further; `keep`: the traces of it that will be read."""
         limiter = {
             name: settings[f"limiter.{name}"]
             for name in ("release_ms", "lookahead_ms")
@@ -235,7 +238,7 @@ class Bench:
             loudness_lufs,
             ceiling_dbtp,
             store=self.store,
-            keep=TRACES,
+            keep=keep,
             progress=partial(progress, "delivering"),
             max_reduction_db=max_reduction_db,
             quick=quick,
