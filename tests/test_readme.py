@@ -12,7 +12,10 @@ from pathlib import Path
 import click
 import pytest
 
+from daiw_master.audio import Audio
 from daiw_master.cli import main
+from daiw_master.files import write_audio
+from tests import signals
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -114,6 +117,8 @@ def test_examples_run(number, tmp_path, monkeypatch, request):
     if "song.mid" in code:
         source = request.getfixturevalue("tiny_song")
         (tmp_path / "song.mid").write_bytes(source.read_bytes())
+    if "dm.process" in code:
+        write_audio(Audio(0.3 * signals.music(3.0)[0], 44100), tmp_path / "song.wav")
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     with contextlib.redirect_stdout(io.StringIO()) as said:
@@ -128,6 +133,11 @@ def test_examples_run(number, tmp_path, monkeypatch, request):
     if "loss" in names:
         assert names["loss"].item() < 1.0  # it wanted 2 dB more air: (2 dB)^2 = 4 to begin with
         assert names["stack"].current()["eq.high_shelf_gain_db"].item() > 0
+    if "again" in names:
+        assert names["again"].true_peak_dbtp <= -2.0 and (tmp_path / "again.flac").stat().st_size
+        assert names["again"].settings["eq.tilt_db"] == 1.0
+    if "live" in names:
+        assert names["finished"].shape == (2, 128) and names["live"].latencies
     if "y" in names:
         assert names["y"].shape == (2, 2, 44100) and bool(names["y"].isfinite().all())
 
