@@ -11,7 +11,7 @@ from daiw_master.meters import heard
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.refine.actuators import Actuator
 from daiw_master.refine.bench import Bench
-from daiw_master.stack.limiter import limiter_gain_db
+from daiw_master.stack.limiter import untrimmed
 from daiw_master.targets import FIELDS
 from daiw_master.units import db_from_gain, gain_from_db
 
@@ -94,8 +94,7 @@ def _listen(bench, windows, target, candidates, drive_db, ceiling_dbtp) -> dict[
         gain = gain_from_db((target - level).expand(-1, count).reshape(-1, 1, 1) + drive_db)
         peaks = _peak_db(shaped * gain, rate).reshape(len(candidates), count).amax(1)
         driven = shaped * gain
-        limited = driven * gain_from_db(limiter_gain_db(driven, rate, ceiling_dbtp)).unsqueeze(1)
-        values = heard(limited, rate)
+        values = heard(untrimmed(driven, rate, ceiling_dbtp), rate)
     named = {
         name: value.reshape(len(candidates), count).mean(1).double().cpu().numpy()
         for name, value in values.items()

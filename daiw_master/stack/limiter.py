@@ -36,9 +36,21 @@ def _process(
         reductions = reduction_blocks(peak_envelope_db(x), rate, ceiling_dbtp, release_ms, lookahead_ms)
         limited = apply_reduction(x, reductions)
     else:
-        line = [LimiterFlow(rate, ceiling_dbtp, release_ms, lookahead_ms, device=x.device)]
-        limited = join(through(line, x.split(BLOCK, dim=-1)), x.shape[-1])
+        limited = untrimmed(x, rate, ceiling_dbtp, release_ms, lookahead_ms)
     return trim_to_true_peak(limited, rate, ceiling_dbtp)
+
+
+@torch.no_grad()
+def untrimmed(
+    x: torch.Tensor,
+    rate: int,
+    ceiling_dbtp: Setting = -1.0,
+    release_ms: Setting = 80.0,
+    lookahead_ms: Setting = 3.0,
+) -> torch.Tensor:
+    """x behind the limiter proper, without the closing trim: for a search that listens often."""
+    line = [LimiterFlow(rate, ceiling_dbtp, release_ms, lookahead_ms, device=x.device)]
+    return join(through(line, x.split(BLOCK, dim=-1)), x.shape[-1])
 
 
 def _flow(
