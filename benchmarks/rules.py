@@ -169,6 +169,7 @@ def master_song(job: tuple[str, list[str]]) -> list[dict]:
     from daiw_master.intent.rules import RULES
     from daiw_master.material import Material
     from daiw_master.midi import render_midi
+    from daiw_master.parts import SEND_WEIGHTS
     from daiw_master.pipeline import Options, masters_of
 
     song, names = job
@@ -181,7 +182,7 @@ def master_song(job: tuple[str, list[str]]) -> list[dict]:
         with tempfile.TemporaryDirectory() as folder:
             midi = Path(folder) / Path(song).name
             excerpt(DATA / song, midi, LONG_S if long else SHORT_S, gap)
-            rendered = render_midi(midi, rate=44100, stems="roles")
+            rendered = render_midi(midi, rate=44100, stems="roles", sends=SEND_WEIGHTS)
         parts = {}
         for stem in rendered.stems:
             parts[stem.role] = parts.get(stem.role, 0) + stem.audio.samples

@@ -48,9 +48,8 @@ class Material:
 
     @classmethod
     def of_midi(cls, name: str, rendered: Rendered) -> Material:
-        """A rendered MIDI song."""
-        send = send_of((stem.role, stem.audio) for stem in rendered.stems)
-        send = None if send is None else sound_of(send)
+        """A MIDI song rendered with `sends=SEND_WEIGHTS`."""
+        send = None if rendered.send is None else sound_of(rendered.send)
         return cls(name, sound_of(rendered.mix), rendered, send, rendered.last_note_s)
 
     def without_stems(self) -> Material:

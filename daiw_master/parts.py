@@ -14,6 +14,7 @@ import torch
 
 from daiw_master.audio import Audio
 from daiw_master.errors import UnknownNameError
+from daiw_master.knobs.reverb import SEND_WEIGHTS
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.midi import Stem
 from daiw_master.moves import PART_ROLES
@@ -22,9 +23,6 @@ from daiw_master.stack import EFFECTS, HOUSE_ORDER
 from daiw_master.stack.chain import chain_space, run_chain
 from daiw_master.units import db_from_gain, gain_from_db
 
-#: What each role of a MIDI song sends to the reverb. Lows in a room are mud: bass, kick and low drums
-#: stay dry; the rest of the kit at half level keeps its grip.
-SEND_WEIGHTS = {"bass": 0.0, "kick": 0.0, "drums": 0.5}
 #: A stem hears its effects at this loudness, as a whole song would: a threshold means the same on both.
 STAGE_LUFS = -20.0
 #: A stem that never rises above this (-120 dBFS) is a part that is not there.

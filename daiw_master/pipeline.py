@@ -24,8 +24,9 @@ from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.material import Material
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import TruePeakWalk
-from daiw_master.midi import render_midi
+from daiw_master.midi import Rendering, render_midi
 from daiw_master.options import Options, chain_of, check_device, split_settings
+from daiw_master.parts import SEND_WEIGHTS
 from daiw_master.plan import Plan
 from daiw_master.refine.automation import with_form
 from daiw_master.refine.bench import Bench
@@ -133,17 +134,31 @@ def measure(source: str | Path | Audio):
     return measure_audio(source if isinstance(source, Audio) else open_sound(source))
 
 
-def render_many(midi: str | Path, emotions: Iterable[str], options: Options) -> list[Result]:
-    """Several masters of one MIDI file; the song is rendered and finished neutrally once."""
+def render_many(
+    midi: str | Path, emotions: Iterable[str], options: Options, begun: Rendering | None = None
+) -> list[Result]:
+    """Several masters of one MIDI file; the song is rendered and finished neutrally once.
+
+    `begun` is the rendering of this song with these options, where that was begun beforehand.
+    """
     briefs, options = briefs_of(emotions, options)
     plans = [fitting(brief.plan(options), options) for brief in briefs]
-    rendered = render_midi(
-        midi,
-        rate=options.rate or 44100,
-        soundfont=options.soundfont,
-        stems=options.stems or "roles",
-        progress=lambda done: options.progress("rendering", done),
-    )
+    single_parts = any(plan.parts for plan, _ in plans)
+
+    def progress(done: float) -> None:
+        options.progress("rendering", done)
+
+    if begun is not None and not (single_parts and not options.stems):
+        rendered = begun.result(progress)
+    else:
+        rendered = render_midi(
+            midi,
+            rate=options.rate or 44100,
+            soundfont=options.soundfont,
+            stems=options.stems or ("roles" if single_parts else False),
+            sends=SEND_WEIGHTS,
+            progress=progress,
+        )
     return masters_of(Material.of_midi(Path(midi).name, rendered), briefs, plans, options)
 
 

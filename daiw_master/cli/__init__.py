@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from daiw_master.cli.ahead import begun_early
 from daiw_master.cli.intent import intent as intent_commands
 from daiw_master.cli.loading import loading
 from daiw_master.cli.options import mastering_options
@@ -59,10 +60,14 @@ main.add_command(process_command)
 @click.option("--stems", type=click.Path(path_type=Path), help="Also write the dry stems into this folder.")
 def render(midi: Path, soundfont: Path | None, stems: Path | None, **given) -> None:
     """Turn a MIDI file into a finished master that carries a feeling."""
-    with loading():
-        from daiw_master.pipeline import render_many
+    with begun_early(midi, given, soundfont, stems) as begun:
+        with loading():
+            from daiw_master.pipeline import render_many
 
-    run(midi, given, lambda emotions, options: render_many(midi, emotions, options), soundfont, stems)
+        def make(emotions, options):
+            return render_many(midi, emotions, options, begun)
+
+        run(midi, given, make, soundfont, stems)
 
 
 @main.command()

@@ -12,6 +12,7 @@ _HOMES = {
     "render_midi": "midi",
     "render_midi_to": "midi",
     "begin_render": "midi",
+    "Rendering": "record",
     "Section": "timeline",
     "SoundFont": "soundfont",
     "find_soundfont": "soundfont",

@@ -79,6 +79,7 @@ class Rendering:
 
     def __init__(self, job: Callable[[], Job], progress: Callable[[float], None] | None = None):
         self._recording: Recording | None = None
+        self._played = 0.0
         self._error: BaseException | None = None
         self._over = self._stopped = False
         self._news = threading.Condition()
@@ -115,8 +116,14 @@ class Rendering:
                 break
         self._raise()
 
-    def result(self) -> Rendered:
-        """The song when it is over: what `render_midi` returns, or raises."""
+    def result(self, progress: Callable[[float], None] | None = None) -> Rendered:
+        """The song when it is over: what `render_midi` returns, or raises. `progress` is called on the
+        waiting thread, with the share played so far."""
+        while progress is not None and not self._over:
+            progress(self._played)
+            with self._news:
+                if not self._over:
+                    self._news.wait()
         self._thread.join()
         self._raise()
         return self._recording.rendered()
@@ -132,8 +139,13 @@ class Rendering:
             raise self._error
 
     def _run(self, job: Callable[[], Job], progress: Callable[[float], None] | None) -> None:
+        def played(share: float) -> None:
+            self._played = share
+            if progress is not None:
+                progress(share)
+
         try:
-            recording = Recording(job(), progress, self._tell)
+            recording = Recording(job(), played, self._tell)
             with self._news:
                 self._recording = recording
                 if self._stopped:
