@@ -118,11 +118,11 @@ class Spool:
 class Store:
     """Where sounds are laid down between two passes: in memory while they are short, else on disk.
 
-    `most`: samples of all channels together that are held. The default is six minutes of 44.1 kHz
-    stereo, 128 MiB; with 0 everything goes to disk, into `folder` or where temporary files belong.
+    `most`: samples of all channels together that are held. The default is a minute and a half of
+    44.1 kHz stereo, 32 MiB; with 0 everything goes to disk, into `folder` or where temporary files belong.
     """
 
-    most: int = 1 << 25
+    most: int = 1 << 23
     folder: str | Path | None = None
 
     def place(self, channels: int, rate: int, time: int) -> Shelf | Spool:
@@ -154,8 +154,6 @@ def turned(sound: Sound, gain: float) -> Sound:
     """The same sound louder or softer by an amplitude factor."""
     if gain == 1.0:
         return sound
-    if isinstance(sound, Held):
-        return Held(sound.samples * gain, sound.rate)
     return View(sound.rate, sound.channels, sound.time, lambda start, stop: sound.read(start, stop) * gain)
 
 
@@ -172,8 +170,6 @@ def with_silence(sound: Sound, after: int) -> Sound:
     """The same sound with so many samples of silence behind it."""
     if not after:
         return sound
-    if isinstance(sound, Held):
-        return Held(torch.nn.functional.pad(sound.samples, (0, after)), sound.rate)
 
     def read(start: int, stop: int) -> torch.Tensor:
         if start >= sound.time:
@@ -198,8 +194,7 @@ def faded_out(sound: Sound, samples: int) -> Sound:
         piece[..., here - start :] *= ramp[here - first : stop - first].to(piece)
         return piece
 
-    faded = View(sound.rate, sound.channels, sound.time, read)
-    return Held(whole(faded), sound.rate) if isinstance(sound, Held) else faded
+    return View(sound.rate, sound.channels, sound.time, read)
 
 
 def difference(sound: Sound, other: Sound) -> Sound:
