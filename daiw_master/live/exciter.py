@@ -39,7 +39,8 @@ class LiveExciter(Flow):
         hops = WINDOWS.envelope_hops // 2 + 1 + WINDOWS.envelope_hops // 2
         reach = (hops + math.ceil((REACH + hop / 2) / hop)) * hop
         self._make = Nearby(self._made, back=reach, ahead=reach, step=hop, size=block)
-        self._of_made, self._of_band = Lines(hop), Lines(hop)
+        self._make.size = 2 * block  # all that a block completes in one go
+        self._lines = Lines(hop)
         self._moments: torch.Tensor | None = None
         self._waiting: torch.Tensor | None = None  # what the curve made, and the band, before their level
         self._dry: torch.Tensor | None = None
@@ -73,11 +74,11 @@ class LiveExciter(Flow):
         heard = torch.cat([self._moments, new], dim=-1)
         self._moments = heard[..., 1 - WINDOWS.level_hops :].clone()
         padded = torch.nn.functional.pad(envelope, (heard.shape[-1] - envelope.shape[-1], 0))
-        of_made, of_band = (part[..., -envelope.shape[-1] :] for part in shares(padded, heard, WINDOWS))
+        levels = torch.cat(shares(padded, heard, WINDOWS), dim=1)[..., -envelope.shape[-1] :]
         sound = rows[:, : 2 * channels]
         self._waiting = sound if self._waiting is None else torch.cat([self._waiting, sound], dim=-1)
-        of_made, of_band = self._of_made.push(of_made), self._of_band.push(of_band)
-        count = of_made.shape[-1]
-        made, band = self._waiting[..., :count].split(channels, dim=1)
+        lines = self._lines.push(levels)
+        count = lines.shape[-1]
+        made, band = (self._waiting[..., :count] * lines).split(channels, dim=1)
         self._waiting = self._waiting[..., count:]
-        return of_made * made - of_band * band
+        return made - band

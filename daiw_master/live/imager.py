@@ -10,18 +10,19 @@ import torch
 from daiw_master.stack.effect import Setting
 from daiw_master.stack.filter_flow import Filter
 from daiw_master.stack.flow import Flow
-from daiw_master.stack.imager import FADE, HOP_MS, KNOBS, QUIET_POWER, WINDOW_HOPS, side_change, side_gain_for
+from daiw_master.stack.imager import FADE, KNOBS, QUIET_POWER, side_change, side_gain_for
 from daiw_master.stack.linear import Fir, Linear
 from daiw_master.units import gain_from_db, samples_from_ms
 
 #: The side's minimum-phase filter is cut here: 65 ms is as long as the linear-phase one it is made from.
 FILTER_MS = 65.0
-#: Powers are read this often, over as long as offline (110 ms).
-STEP_MS = 1.0
-#: The gain goes down within so many steps, and comes back after the window.
+#: Powers are read this often, over less than offline (110 ms), to be less late; the side comes back when
+#: nothing has asked for less of it for as long as offline.
+STEP_MS, WINDOW_STEPS, HOLD_STEPS = 1.0, 40, 110
+#: The gain goes down within so many steps.
 SMOOTH_STEPS = 5
-#: What follows instead of foreseeing dips a little lower: so far above the floor it aims.
-AIM_HIGHER = 0.02
+#: What follows in place of foreseeing dips a little lower: so far above the floor it aims.
+AIM_HIGHER = 0.03
 
 
 def minimum_phase(taps: torch.Tensor, count: int) -> torch.Tensor:
@@ -63,7 +64,7 @@ class LiveWidth(Flow):
 
 
 class LiveFloor(Flow):
-    """The side turned down wherever the correlation of the last 110 ms would fall below the floor.
+    """The side turned down wherever the correlation of the last 40 ms would fall below the floor.
 
     The gain is worked out once per step (1 ms) from what has been, and reached at the end of the next.
     Latency: none. State: a window of powers and of gains.
@@ -73,11 +74,10 @@ class LiveFloor(Flow):
         self.step = samples_from_ms(STEP_MS, rate)
         self._floor = torch.tensor(min(floor + AIM_HIGHER, 1.0), dtype=torch.float64)
         self._depth = min(max((floor + 1.0) / FADE, 0.0), 1.0)
-        self._window = round(WINDOW_HOPS * HOP_MS / STEP_MS)
         self._ramp = torch.arange(1, self.step + 1) / self.step
         self._unread = torch.zeros(3, 0)  # mid and side powers and their product, less than a step
-        self._powers = torch.zeros(3, self._window - 1)
-        self._needed = torch.ones(1, self._window - 1, dtype=torch.float64)
+        self._powers = torch.zeros(3, WINDOW_STEPS - 1)
+        self._needed = torch.ones(1, HOLD_STEPS - 1, dtype=torch.float64)
         self._lowest = torch.ones(1, SMOOTH_STEPS - 1, dtype=torch.float64)
         self._last = torch.ones(1)
         self._gain = torch.ones(self.step)  # for the samples to come, as far as it is known
@@ -100,17 +100,16 @@ class LiveFloor(Flow):
 
     def _listen(self, powers: torch.Tensor) -> None:
         """New steps (3, steps): what gain they ask for, drawn over the steps after them."""
-        pool, window = torch.nn.functional.max_pool1d, self._window
         powers = torch.cat([self._powers, powers], dim=-1)
-        mid, side, cross = powers.double().unfold(-1, window, 1).mean(-1)
+        mid, side, cross = powers.double().unfold(-1, WINDOW_STEPS, 1).mean(-1)
         needed = side_gain_for(mid + QUIET_POWER, side, cross, self._floor)
         needed = torch.cat([self._needed, needed.unsqueeze(0)], dim=-1)
-        lowest = torch.cat([self._lowest, -pool(-needed, window, 1)], dim=-1)
+        lowest = torch.cat([self._lowest, -torch.nn.functional.max_pool1d(-needed, HOLD_STEPS, 1)], dim=-1)
         gain = 1.0 + self._depth * (lowest.unfold(-1, SMOOTH_STEPS, 1).mean(-1)[0] - 1.0)
         points = torch.cat([self._last, gain.to(self._last.dtype)]).unsqueeze(-1)
         lines = (points[:-1] + points.diff(dim=0) * self._ramp).flatten()
         self._gain = torch.cat([self._gain, lines])
-        self._powers, self._needed = powers[:, 1 - window :], needed[:, 1 - window :]
+        self._powers, self._needed = powers[:, 1 - WINDOW_STEPS :], needed[:, 1 - HOLD_STEPS :]
         self._lowest, self._last = lowest[:, 1 - SMOOTH_STEPS :], points[-1]
 
     def resume(self, before: LiveFloor) -> None:
