@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from daiw_master.cli import LISTS, main
+from daiw_master.cli import LISTS, ahead, main
 from daiw_master.cli.loading import loading
 
 #: Loaded for no command that does no work on sound.
@@ -128,3 +128,30 @@ def test_where_torch_is_loaded_already_the_collector_is_left_alone(monkeypatch):
     before = gc.isenabled()
     with loading():
         assert gc.isenabled() == before
+
+
+@pytest.mark.parametrize(
+    ("cores", "given", "begun"),
+    [(2, {}, True), (1, {}, False), (2, {"rules": ("X",)}, False), (2, {"intent": "song.yaml"}, False)],
+)
+def test_a_song_begins_early_where_that_is_of_use(tiny_song, monkeypatch, cores, given, begun):
+    monkeypatch.setattr(ahead, "cores", lambda: cores)
+    patience = sys.getswitchinterval()
+    with ahead.begun_early(tiny_song, {"rate": None, **given}, None, None) as rendering:
+        assert (rendering is not None) == begun
+        if begun:
+            assert rendering.result().send is not None
+    assert sys.getswitchinterval() == patience
+
+
+def test_a_song_begun_early_is_the_same_master(tiny_song, tmp_path, monkeypatch):
+    """To the byte; and with stems too."""
+    for cores in (1, 2):
+        monkeypatch.setattr(ahead, "cores", lambda cores=cores: cores)
+        where = ["-o", str(tmp_path / f"{cores}.wav"), "--stems", str(tmp_path / f"stems{cores}")]
+        main(["render", str(tiny_song), *where, "--no-report", "--bypass"], standalone_mode=False)
+    assert (tmp_path / "1.wav").read_bytes() == (tmp_path / "2.wav").read_bytes()
+    stems = [
+        [path.read_bytes() for path in sorted((tmp_path / f"stems{cores}").iterdir())] for cores in (1, 2)
+    ]
+    assert stems[0] == stems[1] and len(stems[0]) > 1
