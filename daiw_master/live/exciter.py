@@ -7,12 +7,11 @@ from collections.abc import Mapping
 
 import torch
 
+from daiw_master.live.short import ShortFir
 from daiw_master.stack.effect import Setting
 from daiw_master.stack.exciter import Exciter, Windows, raw_harmonics, shares
-from daiw_master.stack.filter_flow import Filter
 from daiw_master.stack.flow import Flow, Nearby
 from daiw_master.stack.hops import Lines
-from daiw_master.stack.linear import Fir, Linear
 from daiw_master.stack.oversample import REACH
 
 #: The envelope sees 1.5 ms ahead; the level of the harmonics is that of the last 50 ms. The high-pass is
@@ -33,8 +32,8 @@ class LiveExciter(Flow):
         self.hop, hop = exciter.hop, exciter.hop
         centre = exciter.centre
         self._shaper = exciter.shaper
-        self._band = Filter(Linear((Fir(exciter.high_pass, centre),)), block=block)
-        self._again = Filter(Linear((Fir(exciter.mix * exciter.high_pass, centre),)), block=block)
+        taps = exciter.high_pass.flatten()
+        self._band, self._again = ShortFir(taps, centre), ShortFir(exciter.mix.flatten() * taps, centre)
         # Peaks within the envelope's reach, its average, and the lines drawn through it.
         hops = WINDOWS.envelope_hops // 2 + 1 + WINDOWS.envelope_hops // 2
         reach = (hops + math.ceil((REACH + hop / 2) / hop)) * hop
