@@ -6,8 +6,8 @@ from collections import deque
 
 import numpy as np
 import torch
-from scipy.signal import sosfilt
 
+from daiw_master.meters.recursion import ROW, Recursion, StateSpace
 from daiw_master.meters.weighting import k_coefficients
 from daiw_master.stack.flow import Flow
 from daiw_master.units import db_from_power, gain_from_db, power_from_db
@@ -36,8 +36,9 @@ class LiveLoudness(Flow):
         #: Where the fader stands.
         self.gain_db = 0.0 if gain_db is None else gain_db
         self._rate = rate
-        self._filter = np.array([b + a for b, a in k_coefficients(rate)])
-        self._ringing = np.zeros((len(self._filter), channels, 2))
+        self._weighting = Recursion(StateSpace.of_biquads(k_coefficients(rate)), np.float32)
+        self._state: torch.Tensor | None = None
+        self._unread = torch.zeros(channels, 0)  # less than the weighting's row
         self._energy = self._samples = 0.0
         self._momentary: deque[float] = deque(maxlen=round(MOMENTARY_S / READ_S))
         self._heard: deque[float] = deque(maxlen=round(SHORT_TERM_S / READ_S))
@@ -47,15 +48,23 @@ class LiveLoudness(Flow):
     def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
         before = self.gain_db
         if self.follows and x.shape[-1]:
-            weighted, self._ringing = sosfilt(self._filter, x[0].numpy(), zi=self._ringing)
-            self._energy += float(np.vdot(weighted, weighted))
-            self._samples += x.shape[-1]
+            self._hear(x[0])
             if self._samples >= READ_S * self._rate:
                 self._read(self._energy / self._samples, self._samples / self._rate)
                 self._energy = self._samples = 0.0
         if self.gain_db == before:
             return x * gain_from_db(before)
         return x * torch.linspace(gain_from_db(before), gain_from_db(self.gain_db), x.shape[-1])
+
+    def _hear(self, x: torch.Tensor) -> None:
+        """Weigh the next samples (channels, n), whole rows of them."""
+        unread = torch.cat([self._unread, x], dim=-1)
+        whole = unread.shape[-1] // ROW * ROW
+        self._unread = unread[..., whole:]
+        if whole:
+            weighted, self._state = self._weighting.run(unread[..., :whole], self._state)
+            self._energy += float(weighted.square().sum())
+            self._samples += whole
 
     def _read(self, power: float, seconds: float) -> None:
         """One reading of the K-weighted power, summed over the channels, of the sound that came in."""
