@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.material import Material
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import TruePeakWalk
-from daiw_master.midi import Rendering, render_midi
+from daiw_master.midi import Rendering, render_midi, render_midi_to
 from daiw_master.options import Options, chain_of, check_device, split_settings
 from daiw_master.parts import SEND_WEIGHTS
 from daiw_master.plan import Plan
@@ -148,17 +149,17 @@ def render_many(
     def progress(done: float) -> None:
         options.progress("rendering", done)
 
-    if begun is not None and not (single_parts and not options.stems):
-        rendered = begun.result(progress)
-    else:
-        rendered = render_midi(
-            midi,
-            rate=options.rate or 44100,
-            soundfont=options.soundfont,
-            stems=options.stems or ("roles" if single_parts else False),
-            sends=SEND_WEIGHTS,
-            progress=progress,
-        )
+    stems = options.stems or ("roles" if single_parts else False)
+    rendered = None
+    if begun is not None and stems == options.stems:
+        with contextlib.suppress(InputError):  # too long to be held, or wrong: then it is said below
+            rendered = begun.result(progress)
+    if rendered is None:
+        how = {"rate": options.rate or 44100, "soundfont": options.soundfont, "sends": SEND_WEIGHTS}
+        if stems:
+            rendered = render_midi(midi, stems=stems, progress=progress, **how)
+        else:
+            rendered = render_midi_to(Store().place, midi, progress=progress, **how)
     return masters_of(Material.of_midi(Path(midi).name, rendered), briefs, plans, options)
 
 

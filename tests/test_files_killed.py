@@ -186,10 +186,12 @@ main(["slowly"])
 def test_stopped_by_hand_it_tidies_up_at_once(tmp_path, number):
     target = tmp_path / "a.txt"
     target.write_text("old")
+    before = signal.signal(number, signal.SIG_DFL)  # under nohup and `&` it comes ignored, and is inherited
     child = subprocess.Popen(
         [sys.executable, "-c", STOPPED, "slowly", target], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    signal.signal(number, before)
     assert child.stdout.readline() == "writing\n" and len(names(tmp_path)) == 2
     began = time.monotonic()
     child.send_signal(number)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: What may speak of single parts, or of the rate: with one of these the song waits until it has been read.
 _READ_FIRST = ("intent", "extras", "rules", "presets")
+#: Longer songs are laid down on disk while they are rendered; this one is held in memory.
+_LONGEST_S = 600.0
 #: The library plays a millisecond at a time between two events and then asks for Python's lock; at the
 #: usual 5 ms before the imports let go of it, the song would hardly get anywhere beside them.
 _SWITCH_S = 1e-4
@@ -37,9 +39,8 @@ def begun_early(
     patience = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_S)
     try:
-        with begin_render(
-            midi, rate=rate, soundfont=soundfont, stems=stems is not None, sends=SEND_WEIGHTS
-        ) as begun:
+        how = {"rate": rate, "soundfont": soundfont, "stems": stems is not None, "sends": SEND_WEIGHTS}
+        with begin_render(midi, max_duration_s=_LONGEST_S, **how) as begun:
             yield begun
     finally:
         sys.setswitchinterval(patience)

@@ -163,6 +163,8 @@ class TruePeakWalk:
         coarse = torch.maximum(halves.abs().amax(-1), part[:, own].abs().amax(-1))
         bound = max(bound, float(coarse.max()))
         worth = coarse >= bound * _reach(2, self.oversample)
+        if not bool(worth.any()):
+            return
         part, halves, channels, frames = part[worth], halves[worth], channels[worth], frames[worth]
         quarters = part @ constant(_toeplitz(4, (1, 3)))
         grid = torch.cat([part[:, own.start : own.stop - 1], halves, quarters], dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,11 +81,11 @@ class Rendering:
     def __init__(self, job: Callable[[], Job], progress: Callable[[float], None] | None = None):
         self._recording: Recording | None = None
         self._played = 0.0
-        self._error: BaseException | None = None
         self._over = self._stopped = False
         self._news = threading.Condition()
-        self._thread = threading.Thread(target=self._run, args=(job, progress), name="rendering")
-        self._thread.start()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="rendering")
+        self._playing = pool.submit(self._run, job, progress)
+        pool.shutdown(wait=False)
 
     def __enter__(self) -> Rendering:
         return self
@@ -98,7 +99,7 @@ class Rendering:
             self._stopped = True
             if self._recording is not None:
                 self._recording.stop()
-        self._thread.join()
+        wait([self._playing])
 
     def blocks(self) -> Iterator[np.ndarray]:
         """The mix, (2, n) float32, n <= 2^16: in order, each block as soon as it is sure to stay as it is."""
@@ -124,7 +125,6 @@ class Rendering:
             with self._news:
                 if not self._over:
                     self._news.wait()
-        self._thread.join()
         self._raise()
         return self._recording.rendered()
 
@@ -135,8 +135,7 @@ class Rendering:
     def _raise(self) -> None:
         if self._stopped:
             raise InputError("the rendering was stopped")
-        if self._error is not None:
-            raise self._error
+        self._playing.result()
 
     def _run(self, job: Callable[[], Job], progress: Callable[[float], None] | None) -> None:
         def played(share: float) -> None:
@@ -151,11 +150,10 @@ class Rendering:
                 if self._stopped:
                     recording.stop()
             recording.play()
-        except BaseException as error:  # raised where the result is asked for
-            self._error = error
-        with self._news:
-            self._over = True
-            self._news.notify_all()
+        finally:  # an error waits for whoever asks for the result
+            with self._news:
+                self._over = True
+                self._news.notify_all()
 
     def _tell(self) -> None:
         with self._news:

@@ -275,7 +275,7 @@ def _laid_out(indent: str, line: str, reasons: Sequence[str], above: bool = Fals
 
 def _number(value: float) -> str:
     """A number that reads back to the last bit, in YAML's own spelling (1.0e-09, not 1e-09)."""
-    text = repr(float(value))
+    text = repr(float(value) + 0.0)  # there is no -0.0 in a file
     mantissa, e, exponent = text.partition("e")
     return text if not e or "." in mantissa else f"{mantissa}.0e{exponent}"
 
