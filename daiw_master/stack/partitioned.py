@@ -106,4 +106,4 @@ class Partitioned:
         return torch.fft.fft(self._sound) if self.complex else torch.fft.rfft(self._sound)
 
     def _mirrors(self, spectrum: torch.Tensor) -> list[torch.Tensor]:
-        return [spectrum, mirror(spectrum)][: len(self._filters)]
+        return [spectrum, mirror(spectrum)] if len(self._filters) > 1 else [spectrum]
