@@ -11,11 +11,9 @@ from daiw_master.live.exciter import LiveExciter
 from daiw_master.live.imager import LiveFloor, LiveWidth
 from daiw_master.live.limiter import LiveLimiter
 from daiw_master.live.loudness import LiveLoudness
-from daiw_master.live.plugin import LivePlugin
 from daiw_master.stack.effect import Effect
 from daiw_master.stack.exciter import NONE_DB
 from daiw_master.stack.flow import Flow
-from daiw_master.stack.plugin import plugin_of
 
 #: No effect may be later than this; at rates below 44.1 kHz, than so many samples.
 MOST_MS, MOST_SAMPLES = 10.0, 441
@@ -94,10 +92,7 @@ def _own(effect: Effect) -> Callable[[Desk, Settings], Sequence[Flow] | None]:
     def build(desk: Desk, settings: Settings) -> Sequence[Flow] | None:
         if effect.flow is not None:
             return effect.flow(desk.rate, desk.channels, block=desk.block, **settings)
-        plugin = plugin_of(effect, desk.rate, settings)
-        if plugin is None:
-            return None
-        return (LivePlugin(plugin, desk.rate, desk.channels, desk.block),)
+        return None
 
     return build
 

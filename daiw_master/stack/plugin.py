@@ -31,6 +31,7 @@ from daiw_master.knobs.pedalboard import ROWS, PluginRow, pedalboard_name
 from daiw_master.params import UNIT_OF_SUFFIX, Param
 from daiw_master.stack import plugin_probe
 from daiw_master.stack.effect import Effect, Setting, at_rest
+from daiw_master.stack.plugin_flow import item_of, plugin_flows
 
 #: Loading runs through every knob of a plugin; a large one with impulse responses takes a minute.
 LOAD_TIMEOUT_S = 180.0
@@ -71,13 +72,18 @@ def effect_from_pedalboard(
 
     def run(wave: np.ndarray, rate: int, values: Mapping[str, float]) -> np.ndarray:
         # A new instance each time costs microseconds and cannot remember the last sound.
-        return _instance(plugin_class, row, rate, {**values, **constants})(wave, rate, reset=True)
+        return load(rate, values)(wave, rate, reset=True)
 
+    def load(rate: int, values: Mapping[str, float]) -> Callable[..., np.ndarray]:
+        return _instance(plugin_class, row, rate, {**values, **constants})
+
+    process = _batched(run, title)
     return Effect(
         name=name or pedalboard_name(title),
         about=about or row.about,
         params=row.params,
-        process=_batched(run, title),
+        process=process,
+        flow=plugin_flows(load, process, title),
         differentiable=False,
         identity_at_default=row.identity_at_default,
         engaged=row.engaged,
@@ -117,14 +123,6 @@ def effect_from_vst3(path: str | os.PathLike, plugin_name: str | None = None) ->
         differentiable=False,
         identity_at_default=False,
     )
-
-
-def plugin_of(effect: Effect, rate: int, values: Mapping[str, float]) -> Callable[..., np.ndarray] | None:
-    """pedalboard's object behind a row of `PEDALBOARD` at complete settings; None for other effects."""
-    if PEDALBOARD.get(effect.name) is not effect:
-        return None
-    row = next(row for row in ROWS if row.name == effect.name)
-    return _instance(row.plugin, row, rate, {**values, **row.fixed})
 
 
 def _instance(
@@ -320,7 +318,7 @@ def _batched(run: Callable[..., np.ndarray], title: str) -> Callable[..., torch.
         if y.shape[-1] == 0:
             return y
         for i, sound in enumerate(y):
-            values = {name: _item(value, i) for name, value in settings.items()}
+            values = {name: item_of(value, i) for name, value in settings.items()}
             wave = sound.to("cpu", torch.float32, copy=True).numpy()
             try:
                 out = np.asarray(run(wave, rate, values))
@@ -334,13 +332,6 @@ def _batched(run: Callable[..., np.ndarray], title: str) -> Callable[..., torch.
         return y
 
     return process
-
-
-def _item(setting: Setting, i: int) -> float:
-    if not isinstance(setting, torch.Tensor):
-        return float(setting)
-    flat = setting.detach().reshape(-1)
-    return float(flat[i] if flat.numel() > 1 else flat[0])
 
 
 #: pedalboard's own effects by row name; nothing is imported until one of them sounds.

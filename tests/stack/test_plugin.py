@@ -16,7 +16,9 @@ from daiw_master.errors import InputError, MissingDependencyError, OutOfRangeErr
 from daiw_master.knobs.pedalboard import ROWS
 from daiw_master.params import UNIT_OF_SUFFIX, Param
 from daiw_master.stack import plugin as plugin_module
+from daiw_master.stack.flow import through
 from daiw_master.stack.plugin import PEDALBOARD, effect_from_pedalboard, effect_from_vst3, quiet
+from daiw_master.stack.plugin_flow import PluginFlow
 from tests.signals import impulse, music, noise, sine
 
 RATE = 44100
@@ -424,3 +426,31 @@ def test_a_plugin_leaves_the_arithmetic_as_it_was():
     effect = vst3("ZamComp")
     effect(torch.randn(1, 1, 4410), 44100)
     assert (torch.tensor([5e-324], dtype=torch.float64) * 1.0).item() != 0.0
+
+
+@pytest.mark.parametrize("effect", PEDALBOARD.values(), ids=PEDALBOARD)
+def test_in_blocks_a_plugin_is_what_it_is_in_one_piece(effect):
+    """Held back samples come out at the end; a batch of settings is still run sound by sound."""
+    x = music(1.0, rate=RATE)
+    settings = {**effect.space.defaults(), **effect.engaged}
+    wanted = effect(x, RATE, **settings)
+    for cuts in (997, [100, 3000, 20000, 17, RATE - 23117], 1 << 16):
+        flows = effect.flow(RATE, 2, **settings)
+        y = torch.cat(list(through(flows, x.split(cuts, dim=-1))), dim=-1)
+        assert y.shape == x.shape
+        assert torch.allclose(y, wanted, atol=1e-5)
+    name, value = next(iter(settings.items()))
+    both = {**settings, name: torch.tensor([float(value), float(value)])}
+    y = torch.cat(list(through(effect.flow(RATE, 2, **both), x.split(9999, dim=-1))), dim=-1)
+    assert torch.allclose(y, wanted.expand(2, -1, -1), atol=1e-6)
+
+
+def test_what_a_plugin_never_gives_back_is_silence():
+    """Nobody waits for ever for samples that are kept."""
+
+    def keeps_half(wave, rate, reset):
+        return wave[:, : wave.shape[-1] // 2] if wave.any() else wave[:, :0]
+
+    flow = PluginFlow(lambda: keeps_half, "Miser", RATE, 512)
+    y = torch.cat([flow.push(torch.ones(1, 2, 1024)), flow.finish()], dim=-1)
+    assert y.shape == (1, 2, 1024) and y[..., :512].all() and not y[..., 512:].any()
