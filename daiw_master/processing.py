@@ -85,11 +85,16 @@ def process(
         bench = Bench(song, placed, Store(most=0), keep_room=False)
         most_db = house.limits()["limiter_p99_db"].hard
         delivered = bench.delivered(known, loudness, peak, most_db, progress=steps)
-    written = bench.rung_out(delivered.sound)
-    written = faded_out(written, min(round(FADE_S * sound.rate), written.time - sound.time))
-    write_sound(
-        written, target, bit_depth=bit_depth, seed=seed, tags=file.tags, progress=partial(steps, "writing")
-    )
+        written = bench.rung_out(delivered.sound)
+        written = faded_out(written, min(round(FADE_S * sound.rate), written.time - sound.time))
+        write_sound(
+            written,
+            target,
+            bit_depth=bit_depth,
+            seed=seed,
+            tags=file.tags,
+            progress=partial(steps, "writing"),
+        )
     done = Processed(
         str(target), written.time / sound.rate, sound.rate, tuple(placed), known,
         delivered.loudness_lufs, delivered.true_peak_dbtp, float(delivered.reduction_p99_db),

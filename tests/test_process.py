@@ -89,6 +89,18 @@ def test_a_masters_report_is_as_good(tmp_path, song):
     assert (a[:, :length] - b[:, :length]).abs().max() < 2e-3, "two dithers and a gain found anew"
 
 
+@pytest.mark.parametrize("lufs", [-24.0, -30.0])
+def test_a_chain_at_rest_only_delivers(song, tmp_path, lufs):
+    """Nothing is laid down then: what is written is still being read from the file."""
+    done = dm.process(song, tmp_path / "out.wav", lufs=lufs, bit_depth="32f")
+    came, got = read_audio(song).samples, read_audio(tmp_path / "out.wav").samples
+    assert done.loudness_lufs == pytest.approx(lufs, abs=0.05)
+    gain = (got * came).sum() / came.square().sum()
+    assert (got - gain * came).abs().max() < 0.01 * came.abs().max()
+    onto = dm.process(song, song, lufs=lufs)
+    assert onto.loudness_lufs == pytest.approx(lufs, abs=0.05), "a song may be mastered onto itself"
+
+
 def test_progress_runs_from_nought_to_one(song, tmp_path):
     heard = []
     dm.process(song, tmp_path / "out.wav", BUSY, progress=lambda what, done: heard.append((what, done)))
