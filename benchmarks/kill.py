@@ -33,7 +33,7 @@ RATE = 44100
 POLL_S = 0.002
 #: What is run: the newest way through long files that this version has.
 COMMANDS = {
-    "process": ["process", "{source}", "-o", "{target}", "--bit-depth", "{bits}"],
+    "process": ["process", "{source}", "-o", "{target}", "--bit-depth", "{bits}", "--no-report"],
     "master": ["master", "{source}", "-o", "{target}", "--bit-depth", "{bits}", "--bypass", "--no-report"],
 }
 
