@@ -87,6 +87,7 @@ class Population:
 
         `listener` maps sounds (count, windows, channels, time) to (count, ...); it runs in the workers.
         """
+        settings, back = _by_length(settings)
         task = self._task(settings, SAMPLES_AT_ONCE)
 
         def hear(which: slice) -> torch.Tensor:
@@ -94,7 +95,8 @@ class Population:
                 return _one_each(listener(task.play(task.knobs(which))), which)
 
         task.share()
-        return torch.cat(list(self._side_by_side(hear, task.groups)))
+        found = torch.cat(list(self._side_by_side(hear, task.groups)))
+        return found if back is None else found[back.to(found.device)]
 
     def gradient(
         self, settings: Mapping[str, Setting], loss: Listener[torch.Tensor]
@@ -105,6 +107,7 @@ class Population:
         candidates must not look at each other. Returns the losses (n,) and a gradient (n,) for each
         knob given as a tensor. InputError where a stage that moves offers no gradient (a plugin).
         """
+        settings, back = _by_length(settings)
         task = self._task(settings, SAMPLES_AT_ONCE_LEARNING)
         for place, effect in {**task.filters, **task.rest}.items():
             if not effect.differentiable:
@@ -137,10 +140,11 @@ class Population:
         task.share()
         parts = list(self._side_by_side(uphill, task.groups))
         names = parts[0][1] if parts else ()
-        return (
-            torch.cat([losses for losses, _ in parts]),
-            {name: torch.cat([found[name] for _, found in parts]) for name in names},
-        )
+        losses = torch.cat([losses for losses, _ in parts])
+        found = {name: torch.cat([found[name] for _, found in parts]) for name in names}
+        if back is None:
+            return losses, found
+        return losses[back.to(losses.device)], {name: slope[back] for name, slope in found.items()}
 
     def _task(self, settings: Mapping[str, Setting], at_once: Mapping[str, int]) -> _Task:
         return _Task(self, self.space.check(settings), self.group, at_once)
@@ -259,6 +263,22 @@ class _Task:
             for place, effect in self.filters.items()
         ]
         return linear_response(stages, self.head, self.of.rate) if stages else None
+
+
+def _by_length(settings: Mapping[str, Setting]) -> tuple[Mapping[str, Setting], torch.Tensor | None]:
+    """The candidates by the length of their rooms, and the way back: a group is as long as its longest."""
+    decays = [value for name, value in settings.items() if name.endswith(".decay_s")]
+    if not decays or not isinstance(decays[0], torch.Tensor) or decays[0].numel() < 2:
+        return settings, None
+    order = decays[0].detach().reshape(-1).cpu().argsort(stable=True)
+    count = len(order)
+    sorted_by = {
+        name: value.reshape(-1)[order.to(value.device)]
+        if isinstance(value, torch.Tensor) and value.numel() == count
+        else value
+        for name, value in settings.items()
+    }
+    return sorted_by, order.argsort()
 
 
 def _is_filter(effect: Effect) -> bool:

@@ -212,3 +212,22 @@ def test_threads_are_as_before(sound):
         assert torch.get_num_threads() == before
         walk.close()
         assert torch.get_num_threads() == before
+
+
+def test_rooms_of_any_length_in_any_order(sound):
+    """Groups are put together by length; who asked first is answered first."""
+    placed = qualified([EFFECTS["reverb"], EFFECTS["eq"]])
+    settings = {
+        "reverb.wet_db": -12.0,
+        "reverb.decay_s": torch.tensor([1.2, 0.3, 0.9, 0.2, 0.6]),
+        "eq.tilt_db": torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0]),
+    }
+    population = Population(placed, sound, RATE, group=2)
+
+    losses, towards = population.gradient(settings, power)
+    heard = torch.cat([power(y) for _, y in population.run(settings)])
+    assert torch.allclose(population.listen(settings, power), heard, rtol=1e-5)
+    for i in range(5):
+        loss, slope = population.gradient(alone(settings, i), power)
+        assert torch.allclose(losses[i], loss[0], rtol=1e-4)
+        assert torch.allclose(towards["eq.tilt_db"][i], slope["eq.tilt_db"][0], rtol=1e-3)
