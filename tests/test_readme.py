@@ -137,7 +137,7 @@ def test_examples_run(number, tmp_path, monkeypatch, request):
         assert names["again"].true_peak_dbtp <= -2.0 and (tmp_path / "again.flac").stat().st_size
         assert names["again"].settings["eq.tilt_db"] == 1.0
     if "live" in names:
-        assert names["finished"].shape == (2, 128) and names["live"].latencies
+        assert names["finished"].shape == (2, 256) and names["live"].latencies
     if "y" in names:
         assert names["y"].shape == (2, 2, 44100) and bool(names["y"].isfinite().all())
 
