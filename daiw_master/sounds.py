@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from daiw_master.audio import Audio
+from daiw_master.errors import WriteError
 
 #: Samples of each channel handed on at a time: a stereo block stays in a second-level cache.
 BLOCK = 1 << 16
@@ -67,11 +68,16 @@ class Spool:
 
     The file has no name, so nothing is left behind however the program ends. It is read and written,
     not mapped: mapped pages would count as memory. Use it in a `with` block, or let it be collected.
+    `WriteError` where the disk is full or the folder cannot be written.
     """
 
     def __init__(self, channels: int, rate: int, folder: str | Path | None = None):
         self.rate, self.channels, self.time = rate, channels, 0
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)
+        self._folder = folder or tempfile.gettempdir()
+        try:
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)
+        except OSError as error:
+            raise self._no_room(error) from error
 
     def __enter__(self) -> Spool:
         return self
@@ -90,8 +96,11 @@ class Spool:
             frames[:, channel] = wave
         self._file.seek(self.time * self._frame_bytes)
         left = memoryview(frames).cast("B") if frames.size else b""
-        while left:  # an unbuffered file may take less than it is given
-            left = left[self._file.write(left) :]
+        try:
+            while left:  # an unbuffered file may take less than it is given
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            raise self._no_room(error) from error
         self.time += frames.shape[0]
 
     def read(self, start: int, stop: int) -> torch.Tensor:
@@ -108,6 +117,12 @@ class Spool:
     def blocks(self, size: int = BLOCK) -> Iterator[torch.Tensor]:
         for start in range(0, self.time, size):
             yield self.read(start, min(start + size, self.time))
+
+    def _no_room(self, error: OSError) -> WriteError:
+        return WriteError(
+            f"a long sound must wait on disk between two passes, and {self._folder} cannot take it "
+            f"({error.strerror}); set TMPDIR to a folder with room"
+        )
 
     @property
     def _frame_bytes(self) -> int:

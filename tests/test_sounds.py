@@ -1,10 +1,12 @@
 """Sound in pieces: a spool gives back what was written, however it is cut."""
 
+import errno
 import os
 
 import pytest
 import torch
 
+from daiw_master.errors import WriteError
 from daiw_master.sounds import Held, Shelf, Spool, Store, difference, part, turned, whole, with_silence
 
 
@@ -23,6 +25,22 @@ def test_a_spool_gives_back_what_was_written(channels):
         assert torch.equal(Held(x, 44100).read(100, 4321), x[..., 100:4321])
         with pytest.raises(EOFError):
             spool.read(0, 5001)
+
+
+def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch):
+    class Full:
+        def seek(self, place):
+            pass
+
+        def write(self, left):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(WriteError, match="TMPDIR"):
+        Spool(2, 44100, tmp_path / "nowhere")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **given: Full())
+    spool = Spool(2, 44100)
+    with pytest.raises(WriteError, match="No space left on device.*TMPDIR"):
+        spool.write(torch.zeros(1, 2, 10))
 
 
 def test_a_spool_has_no_name(tmp_path):
