@@ -78,6 +78,9 @@ def measure(name: str, way: str, given: argparse.Namespace) -> None:
     import torch
     from material import peak_mib
 
+    from daiw_master.cli.memory import steady_heap
+
+    steady_heap()  # as on the command line
     torch.set_num_threads(given.workers or os.cpu_count() or 1)
     if name in DASP:
         warm_up, work = peer(name, given.count, given.seconds, way, given.group or 4)
