@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import torch
 
 from daiw_master.errors import InputError, MissingDependencyError, UnknownNameError
 from daiw_master.params import Space
-from daiw_master.refine.bench import DELIVERY_KNOBS
+from daiw_master.refine.bench import DELIVERY_KNOBS, Progress
 from daiw_master.stack import EFFECTS, HOUSE_CHAIN, HOUSE_ORDER, effect_named
 from daiw_master.stack.accelerated import full_precision
 from daiw_master.stack.chain import chain_space, qualified
@@ -21,9 +21,6 @@ from daiw_master.targets import SPACE
 
 if TYPE_CHECKING:
     from daiw_master.plan import Plan
-
-#: Told what is being done, and what share of it is.
-Progress = Callable[[str, float], None]
 
 
 @dataclass

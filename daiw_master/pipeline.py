@@ -21,7 +21,6 @@ from daiw_master.files import (
     write_sound,
     write_text_atomic,
 )
-from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.material import Material
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import TruePeakWalk
@@ -167,8 +166,6 @@ def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Op
     """Several masters of one recording."""
     briefs, options = briefs_of(emotions, options)
     plans = [fitting(brief.plan(options), options) for brief in briefs]
-    if not isinstance(source, Audio) and Path(source).suffix.lower() in MIDI_ENDINGS:
-        raise InputError(f"{Path(source).name} is a MIDI file; `daiw-master render` turns it into sound")
     return masters_of(_material(source, options), briefs, plans, options)
 
 

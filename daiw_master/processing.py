@@ -11,7 +11,6 @@ from pathlib import Path
 from daiw_master import house
 from daiw_master.errors import InputError
 from daiw_master.files import check_place, check_target, open_sound, resampled, write_sound, write_text_atomic
-from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.knobs.reverb import NO_WET_DB
 from daiw_master.options import Options, chain_of
 from daiw_master.refine.bench import DELIVERY_KNOBS, Bench
@@ -67,8 +66,6 @@ def process(
     Raises `DaiwMasterError` with one clear line.
     """
     check_target(target, bit_depth, rate)
-    if Path(source).suffix.lower() in MIDI_ENDINGS:
-        raise InputError(f"{Path(source).name} is a MIDI file; `daiw-master render` turns it into sound")
     told = read_settings(like) if like is not None else Told((), {})
     placed = chain_of(Options(chain=chain if chain is not None else told.chain or None))
     known = _settled(placed, {**told.settings, **(settings or {})}, lufs, ceiling)

@@ -13,6 +13,7 @@ import click
 from daiw_master.cli.memory import steady_heap
 from daiw_master.cli.progress import progress_line
 from daiw_master.errors import InputError
+from daiw_master.formats import MIDI_ENDINGS
 
 
 def run(
@@ -33,7 +34,7 @@ def run(
     bit_depth = given["bit_depth"] or (wanted and wanted.bit_depth) or "24"
     rate = given["rate"] or (wanted and wanted.rate)
     depth = bit_depth if bit_depth == "32f" else int(bit_depth)
-    midi = source.suffix.lower() in (".mid", ".midi")
+    midi = source.suffix.lower() in MIDI_ENDINGS
     outputs = output_paths(source, given["output"], emotions, midi, (wanted and wanted.format) or "wav")
     reported = not given["no_report"]
     html = reported and not given["no_html"] and not given["bypass"]

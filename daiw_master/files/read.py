@@ -16,6 +16,7 @@ from daiw_master.files.mp3 import with_header
 from daiw_master.files.promises import MP3_SLACK_S, check_shape, check_whole, cut_off, file_size, wav_frames
 from daiw_master.files.tags import read_tags
 from daiw_master.files.wav import WavSource, read_layout
+from daiw_master.formats import MIDI_ENDINGS
 from daiw_master.sounds import BLOCK, Shelf, Spool, Store, whole
 
 #: In memory at once no more than this: 4 h of 44.1 kHz stereo fill 5 GB.
@@ -100,6 +101,8 @@ def open_sound(path: str | os.PathLike, *, store: Store | None = None) -> FileSo
     OGG's last page), NaN or infinity, more than two channels, more than a day.
     """
     path = Path(path)
+    if path.suffix.lower() in MIDI_ENDINGS:
+        raise InputError(f"{path.name} is a MIDI file; `daiw-master render` turns it into sound")
     size = file_size(path)
     file = open(path, "rb", buffering=0)  # noqa: SIM115 (the FileSound keeps it)
     sound = None

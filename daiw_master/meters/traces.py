@@ -10,7 +10,9 @@ import torch
 
 from daiw_master.errors import InputError
 from daiw_master.meters.pages import Pages
+from daiw_master.meters.walk import walked
 from daiw_master.meters.weighting import KWeighting
+from daiw_master.sounds import Sound
 
 #: 3 1/3 ms is a whole number of samples at 44.1, 48, 88.2, 96 and 192 kHz, and divides 10 ms.
 TICKS_PER_S = 300
@@ -169,3 +171,8 @@ def scan(x: torch.Tensor, rate: int, keep: Collection[str] = TRACES) -> Scan:
     walk = ScanWalk(rate, keep)
     walk.add(x)
     return walk.done()
+
+
+def loudness_scan(sound: Sound) -> Scan:
+    """The loudness of a sound of any length over time, and nothing else: 8.6 MB an hour."""
+    return walked(ScanWalk(sound.rate, keep=("loud",)), sound.blocks())

@@ -14,8 +14,7 @@ from torch.nn import functional
 
 from daiw_master.form import Form, energy_curve
 from daiw_master.meters.loudness import lufs, momentary
-from daiw_master.meters.traces import ScanWalk
-from daiw_master.meters.walk import walked
+from daiw_master.meters.traces import loudness_scan
 from daiw_master.meters.weighting import KWeighting
 from daiw_master.refine.asks import Ask
 from daiw_master.refine.bench import Bench, range_of_trace
@@ -41,7 +40,7 @@ def with_form(song: Song, form: Form, start_s: float = 0.0) -> Song:
     A form that does not move is a line at nought: nothing will be ridden.
     """
     hop, skipped, length = hop_of(song.rate), round(start_s * song.rate), song.x.time - song.tail
-    music = walked(ScanWalk(song.rate, keep=("loud",)), part(song.x, 0, length).blocks())
+    music = loudness_scan(part(song.x, 0, length))
     power = power_from_db(momentary(music, hop_ms=1000 * _READ_S)[0])
     before = torch.zeros(round(len(power) * skipped / max(1, length)), device=power.device)
     curve = energy_curve(form, skipped + length, song.rate, hop, torch.cat([before, power]))

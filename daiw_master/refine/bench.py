@@ -12,7 +12,7 @@ from daiw_master.knobs.reverb import NO_WET_DB
 from daiw_master.meters import heard_in
 from daiw_master.meters.loudness import integrated_loudness, short_term
 from daiw_master.meters.tone import Spectrum, SpectrumWalk
-from daiw_master.meters.traces import TRACES, Scan, ScanWalk
+from daiw_master.meters.traces import TRACES, Scan, loudness_scan
 from daiw_master.meters.walk import walked
 from daiw_master.refine.song import Song
 from daiw_master.sounds import Sound, Store, told
@@ -275,7 +275,7 @@ class Bench:
     @cached_property
     def _seen(self) -> Scan:
         """The walk through the song as it came to the bench."""
-        return _loud(self.song.x)
+        return loudness_scan(self.song.x)
 
     def windows(self, settings: Mapping[str, float]) -> torch.Tensor:
         """The chosen windows after the room, (windows, channels, time)."""
@@ -289,13 +289,8 @@ class Bench:
     def predicted_range(self, shaped: Sound, rides: Sequence[float]) -> list[float]:
         """Loudness range for each position of the level rider, read off the loudness trace alone."""
         hop_s = 0.1
-        trace = short_term(_loud(shaped), hop_ms=1000 * hop_s)
+        trace = short_term(loudness_scan(shaped), hop_ms=1000 * hop_s)
         return [range_of_trace(trace[0] + ride_gain_db(trace, ride, hop_s)[0]) for ride in rides]
-
-
-def _loud(sound: Sound) -> Scan:
-    """The loudness of a sound over time, and nothing else."""
-    return walked(ScanWalk(sound.rate, keep=("loud",)), sound.blocks())
 
 
 def _until(placed: Mapping[str, Effect], place: str) -> dict[str, Effect]:

@@ -16,8 +16,7 @@ from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.meters.probes import decay_time_s
 from daiw_master.meters.probes import drive_db as residual_db
 from daiw_master.meters.tone import band_mean_db, spectrum
-from daiw_master.meters.traces import ScanWalk
-from daiw_master.meters.walk import walked
+from daiw_master.meters.traces import loudness_scan
 from daiw_master.plan import Plan
 from daiw_master.refine.bench import Bench
 from daiw_master.sounds import difference
@@ -190,7 +189,7 @@ def measured_wet_db(bench: Bench, settings: Mapping[str, float]) -> float:
         return NONE_DB
     before = bench.before(place, settings)
     wet, dry = (
-        integrated_loudness(walked(ScanWalk(sound.rate, keep=("loud",)), sound.blocks()))
+        integrated_loudness(loudness_scan(sound))
         for sound in (difference(bench.after_room(settings), before), before)
     )
     return max(NONE_DB, float(wet - dry))

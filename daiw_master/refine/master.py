@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -10,7 +10,7 @@ from daiw_master import house
 from daiw_master.plan import Plan
 from daiw_master.refine.asks import EMPTY_WEIGHT, Ask, ask_of, is_empty
 from daiw_master.refine.automation import added_range_lu, moved_by_sections
-from daiw_master.refine.bench import Bench, Take
+from daiw_master.refine.bench import Bench, Progress, Take
 from daiw_master.refine.done import DONE_KNOBS, DoneAsk, done_asks, set_drive, set_room
 from daiw_master.refine.enforce import inside_compressor_limits, inside_stereo_limits, side_room_db
 from daiw_master.refine.guards import Guard, check_guards
@@ -38,9 +38,6 @@ class Master:
     def violations(self) -> list[Guard]:
         """The limits broken that nobody lifted."""
         return [guard for guard in self.guards if not guard.holds and guard.name not in self.plan.lifted]
-
-
-Progress = Callable[[str, float], None]
 
 
 def make_neutral(bench: Bench, plan: Plan, progress: Progress = lambda what, done: None) -> Take:

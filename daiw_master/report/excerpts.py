@@ -11,8 +11,7 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.files import FORMATS, resample
 from daiw_master.meters import integrated_loudness, short_term
-from daiw_master.meters.traces import ScanWalk
-from daiw_master.meters.walk import walked
+from daiw_master.meters.traces import loudness_scan
 from daiw_master.sounds import Sound, part, sound_of, whole
 from daiw_master.units import db_from_gain, gain_from_db
 
@@ -77,7 +76,7 @@ def choose(audio: Audio | Sound) -> list[tuple[str, float]]:
     duration_s = sound.time / sound.rate
     if duration_s <= EXCERPT_S:
         return [("whole", 0.0)]
-    trace = short_term(walked(ScanWalk(sound.rate, keep=("loud",)), sound.blocks()), hop_ms=1000 * GRID_S)[0]
+    trace = short_term(loudness_scan(sound), hop_ms=1000 * GRID_S)[0]
     # from the window that starts with the stretch to the one that ends with it
     windows = trace.unfold(0, min(len(trace), round((EXCERPT_S - WINDOW_S) / GRID_S) + 1), 1)
     levels, music = windows.mean(-1), (windows > trace.max() - AUDIBLE_LU).double().mean(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import torch
 
@@ -38,13 +39,13 @@ class FaderFlow(Flow):
         """What `layers` still held back, at the end of the sound."""
         return ()
 
+    @abstractmethod
     def gains(self, sounds: tuple[torch.Tensor, ...], last: bool) -> tuple[torch.Tensor, ...]:
         """The next gains (batch, hops), one for each layer, as far as they are known by now.
 
         `sounds`: what is new of each layer, whole hops (and with `last` the rest of the sound, after
         which every gain must have come).
         """
-        raise NotImplementedError
 
     @torch.no_grad()
     def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ remember from one block to the next. What it must hear ahead of time it holds ba
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
@@ -13,7 +14,7 @@ import torch
 from daiw_master.sounds import BLOCK, Shelf, Sound, Spool
 
 
-class Flow:
+class Flow(ABC):
     """One effect, running. Blocks are (batch, channels, n), any n >= 0; nothing pushed is changed.
 
     After N samples went in, at least N - `latency` have come out; after `finish`, exactly N.
@@ -24,12 +25,12 @@ class Flow:
     latency: int = 0
     hears_first: bool = False
 
-    def hear(self, x: torch.Tensor) -> None:
+    def hear(self, x: torch.Tensor) -> None:  # noqa: B027 (most have no need to)
         """One block of the whole sound, listened to before anything is done to it."""
 
+    @abstractmethod
     def push(self, x: torch.Tensor, **beside: torch.Tensor) -> torch.Tensor:
         """The next block in; whatever is finished by now out. `beside` runs alongside x (a `send`)."""
-        raise NotImplementedError
 
     def finish(self) -> torch.Tensor | None:
         """What was still waiting inside; None where nothing was."""
