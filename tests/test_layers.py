@@ -30,6 +30,7 @@ LAYERS = (
     ("neural",),
     ("refine",),
     ("report",),
+    ("training",),
     ("presets",),
     ("options", "material"),
     ("brief", "processing"),
