@@ -1,0 +1,135 @@
+"""The style encoder: how a recording was produced, as a direction; what was played, as little as possible."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from daiw_master.errors import InputError
+from daiw_master.neural.descriptor import MID, describe, layout
+from daiw_master.neural.descriptor.hearing import RATE as STYLE_RATE
+
+__all__ = ["STYLE_RATE", "STYLE_WINDOW", "WEIGHTS", "StyleEncoder", "load_encoder", "style_encoder"]
+
+#: 5.46 s: long enough for a bar or two and the release of any compressor.
+STYLE_WINDOW = 262_144
+WEIGHTS = Path(__file__).with_name("weights") / "style.safetensors"
+#: A number further than this from the corpus' mean, in standard deviations, says no more than this.
+FARTHEST = 5.0
+
+
+class Perceptron(nn.Sequential):
+    """Two hidden layers over standardised numbers; dropout hides a tenth of what came in."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float):
+        super().__init__(
+            nn.Dropout(0.1 if dropout else 0.0),
+            nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(hidden, outputs),
+        )  # fmt: skip
+
+
+class StyleEncoder(nn.Module):
+    """How sounds were produced: (batch, 2, time) at 48 kHz in, unit vectors (batch, size) out.
+
+    What the mid tells comes first, what the side tells after it. `members` networks look at the same
+    numbers and stand side by side in each half: their errors differ, what they agree on adds up.
+    Level is not heard: the descriptor normalises each sound by its peak.
+    """
+
+    def __init__(
+        self,
+        *,
+        members: int = 1,
+        hidden: int = 768,
+        mid_size: int = 96,
+        side_hidden: int = 256,
+        side_size: int = 32,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        self.shape = {
+            "members": members, "hidden": hidden, "mid_size": mid_size,
+            "side_hidden": side_hidden, "side_size": side_size,
+        }  # fmt: skip
+        parts = layout()
+        heard_mid = parts[MID[-1].__name__].stop
+        heard = max(part.stop for part in parts.values())
+        self.split = heard_mid
+        self.register_buffer("mean", torch.zeros(heard))
+        self.register_buffer("scale", torch.ones(heard))
+        self.mid = nn.ModuleList(Perceptron(heard_mid, hidden, mid_size, dropout) for _ in range(members))
+        self.side = nn.ModuleList(
+            Perceptron(heard - heard_mid, side_hidden, side_size, dropout) for _ in range(members)
+        )
+        self.digest = ""
+
+    @property
+    def size(self) -> int:
+        """Length of an embedding."""
+        return self.mid_size + self.shape["members"] * self.shape["side_size"]
+
+    @property
+    def mid_size(self) -> int:
+        """How much of an embedding the mid tells; the side tells the rest."""
+        return self.shape["members"] * self.shape["mid_size"]
+
+    def describe(self, x: torch.Tensor) -> torch.Tensor:
+        """The numbers the networks read: `descriptor.describe`."""
+        return describe(x)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.describe(x))
+
+    def head(self, described: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (batch, size) of described sounds (batch, D)."""
+        return nn.functional.normalize(torch.cat(self.parts(described), -1), dim=-1)
+
+    def parts(self, described: torch.Tensor) -> list[torch.Tensor]:
+        """What each network makes of described sounds: mids first, then sides, not yet of unit length."""
+        z = ((described - self.mean) * self.scale).clamp(-FARTHEST, FARTHEST)
+        mid, side = z[:, : self.split], z[:, self.split :]
+        return [net(mid) for net in self.mid] + [net(side) for net in self.side]
+
+
+def save_encoder(encoder: StyleEncoder, path: Path, told: dict[str, str]) -> None:
+    """Write an encoder's matrices in half precision, with its shape and what is `told` of its making."""
+    from safetensors.torch import save_file
+
+    tensors = {
+        name: (value.half() if value.ndim == 2 else value.float()).contiguous()
+        for name, value in encoder.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    save_file(tensors, path, metadata={**told, "shape": json.dumps(encoder.shape)})
+
+
+def load_encoder(path: Path) -> StyleEncoder:
+    """An encoder from its file, ready to listen. InputError where the file is none of ours."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            shape = json.loads((file.metadata() or {})["shape"])
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        encoder = StyleEncoder(**shape, dropout=0.0)
+        missing, unexpected = encoder.load_state_dict(tensors, strict=False)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{path} holds no style encoder of this version: {error}") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise InputError(f"{path} holds another style encoder: {(missing + unexpected)[0]} does not fit")
+    encoder.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return encoder.eval().requires_grad_(False)
+
+
+@lru_cache
+def style_encoder(weights: Path | None = None) -> StyleEncoder:
+    """The encoder that ships with the package, or another one's `weights`; loaded once."""
+    return load_encoder(WEIGHTS if weights is None else Path(weights))
