@@ -1,0 +1,67 @@
+"""`python -m daiw_master.training.style contents|blocks|fit|card --data DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from daiw_master.errors import DaiwMasterError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; 0, or 2 with one line where it is refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.step(options)
+    except DaiwMasterError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m daiw_master.training.style", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+    contents = steps.add_parser("contents", help="render the dry clips of all splits and domains")
+    contents.add_argument(
+        "--sources", type=Path, default=Path("../shared/data"), help="folder with midi-train/ and audio/"
+    )
+    contents.add_argument("--split", action="append", choices=("train", "dev", "test"), help="only these")
+    contents.add_argument("--domain", action="append", choices=("midi", "audio", "speech"), help="only these")
+    contents.add_argument("--share", type=float, default=1.0, help="share of the usual number of clips")
+    contents.set_defaults(step=_contents)
+    for step in steps.choices.values():
+        step.add_argument("--data", type=Path, required=True, help="folder for clips, blocks and logs")
+        step.add_argument("--seed", type=int, default=0)
+        step.add_argument("--processes", type=int, default=2)
+    return parser
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+def _contents(options: argparse.Namespace) -> None:
+    from daiw_master.training.style import contents, slots, works
+    from daiw_master.training.style.audio_clip import with_lengths
+
+    corpus = works.midi_corpus(options.sources, options.data / "midi")
+    corpus += with_lengths(works.audio_corpus(options.sources) + works.game_corpus())
+    corpus += works.speech_corpus(options.sources)
+    for split in options.split or ("dev", "test", "train"):
+        for domain in options.domain or works.DOMAINS:
+            own = [work for work in corpus if (work.split, work.domain) == (split, domain)]
+            count = max(1, round(slots.COUNTS[split, domain] * options.share))
+            if domain == "speech":
+                dealt = slots.deal_speech(own, split, count, options.seed)
+            else:
+                fonts = slots.soundfonts_of(split) if domain == "midi" else None
+                dealt = slots.deal(own, count, options.seed, fonts)
+            contents.make(options.data, split, domain, dealt, options.processes, _say)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
