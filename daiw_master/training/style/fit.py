@@ -17,6 +17,7 @@ from daiw_master.training.style.objectives import contrastive
 
 #: Told the step, of how many, and the loss averaged since the last time.
 Log = Callable[[int, int, float], None]
+LOG_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,15 @@ def fit(features: np.ndarray, recipe: Recipe, log: Log, checkpoint: Path | None 
             counted += 1
             for name, p in encoder.named_parameters():
                 averaged[name].lerp_(p.detach(), 1.0 / counted)
-        if (step + 1) % 100 == 0:
+        if (step + 1) % LOG_EVERY == 0:
             log(step + 1, recipe.steps, sum(lost) / len(lost))
             lost = []
             if checkpoint is not None and time.monotonic() - last_kept > 20.0:
                 last_kept = time.monotonic()
                 kept = {
-                    "recipe": asdict(recipe), "blocks": len(features), "step": step + 1, "counted": counted,
-                    "encoder": encoder.state_dict(), "optimiser": optimiser.state_dict(), "averaged": averaged,
+                    "recipe": asdict(recipe), "blocks": len(features), "step": step + 1,
+                    "encoder": encoder.state_dict(), "optimiser": optimiser.state_dict(),
+                    "averaged": averaged, "counted": counted,
                 }  # fmt: skip
                 torch.save(kept, checkpoint.with_suffix(".part"))
                 os.replace(checkpoint.with_suffix(".part"), checkpoint)

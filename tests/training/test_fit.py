@@ -1,0 +1,93 @@
+"""Fitting: the loss is the one that is cited, equal chains find each other, an interrupted fit goes on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from daiw_master.neural.descriptor import layout
+from daiw_master.training.style.fit import Recipe, fit, together
+from daiw_master.training.style.objectives import contrastive
+
+NUMBERS = max(part.stop for part in layout().values())
+QUICK = Recipe(steps=120, blocks_a_step=4, hidden=32, mid_size=12, side_hidden=8, side_size=4, dropout=0.0)
+
+
+def quiet(step: int, steps: int, loss: float) -> None:
+    pass
+
+
+def corpus(blocks: int = 24) -> np.ndarray:
+    """Described blocks in which ten directions are styles and everything else is content."""
+    draw = np.random.default_rng(0)
+    ways = draw.normal(size=(10, NUMBERS))
+    content = draw.normal(size=(blocks, 4, 1, NUMBERS))
+    chains = draw.normal(size=(blocks, 1, 10, 10)) @ ways
+    return (content + 0.7 * chains).astype(np.float16)
+
+
+def test_the_loss_is_what_the_paper_says():
+    """Word by word: Khosla et al.'s equation 2, and a softmax for every pair of contents."""
+    torch.manual_seed(0)
+    z = torch.nn.functional.normalize(torch.randn(2, 3, 4, 5, dtype=torch.float64), dim=-1)
+    t, items = 0.2, [(b, i, c) for b in range(2) for i in range(3) for c in range(4)]
+    supervised = []
+    for a in items:
+        others = [o for o in items if o != a]
+        total = sum(math.exp(z[a] @ z[o] / t) for o in others)
+        supervised += [
+            -math.log(math.exp(z[a] @ z[o] / t) / total) for o in others if (o[0], o[2]) == (a[0], a[2])
+        ]
+    retrieval = []
+    for b in range(2):
+        for i, j in [(i, j) for i in range(3) for j in range(3) if i != j]:
+            for c in range(4):
+                total = sum(math.exp(z[b, i, c] @ z[b, j, e] / t) for e in range(4))
+                retrieval.append(-math.log(math.exp(z[b, i, c] @ z[b, j, c] / t) / total))
+    expected = np.mean(supervised) + np.mean(retrieval)
+    assert float(contrastive(z, t)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_equal_chains_find_each_other_on_contents_never_heard():
+    features = corpus(32)
+    encoder = fit(features[:24], QUICK, quiet)
+    fresh = torch.from_numpy(features[24:].astype(np.float32))
+    z = encoder.head(fresh.flatten(0, 2)).unflatten(0, fresh.shape[:3])
+    alike = torch.einsum("bcd,bed->bce", z[:, 0], z[:, 1])
+    found = (alike.argmax(-1) == torch.arange(10)).float().mean()
+    assert found > 0.6  # chance: 0.1
+    assert not any(p.requires_grad for p in encoder.parameters())
+
+
+def test_an_interrupted_fit_ends_where_the_other_does(tmp_path, monkeypatch):
+    features, recipe = corpus(8), replace(QUICK, steps=20, dropout=0.2)
+    monkeypatch.setattr("daiw_master.training.style.fit.LOG_EVERY", 5)
+    whole = fit(features, recipe, quiet)
+    monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 100)).__next__)
+
+    def power_cut(step: int, steps: int, loss: float) -> None:
+        if step == 15:
+            raise KeyboardInterrupt
+
+    kept = tmp_path / "fit.pt"
+    with pytest.raises(KeyboardInterrupt):
+        fit(features, recipe, power_cut, kept)
+    assert kept.exists()
+    resumed = fit(features, recipe, quiet, kept)
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
+
+
+def test_members_side_by_side_say_what_each_said():
+    features = corpus(8)
+    alone = [fit(features, replace(QUICK, steps=5, seed=seed), quiet) for seed in (0, 1)]
+    both = together(alone)
+    x = torch.from_numpy(features[0].reshape(-1, NUMBERS).astype(np.float32))
+    apart = [member.parts(x) for member in alone]
+    expected = torch.cat([apart[0][0], apart[1][0], apart[0][1], apart[1][1]], -1)
+    torch.testing.assert_close(torch.cat(both.parts(x), -1), expected)
+    assert both.size == 2 * alone[0].size and both.mid_size == 2 * alone[0].mid_size
