@@ -51,7 +51,7 @@ def _contents(options: argparse.Namespace) -> None:
     corpus = works.midi_corpus(options.sources, options.data / "midi")
     corpus += with_lengths(works.audio_corpus(options.sources) + works.game_corpus())
     corpus += works.speech_corpus(options.sources)
-    for split in options.split or ("dev", "test", "train"):
+    for split in options.split or ("dev", "train", "test"):
         for domain in options.domain or works.DOMAINS:
             own = [work for work in corpus if (work.split, work.domain) == (split, domain)]
             count = max(1, round(slots.COUNTS[split, domain] * options.share))

@@ -123,9 +123,16 @@ def _made(batches: list[list[Slot]], array: str, processes: int) -> Iterator[lis
             yield _make_batch(batch, array)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=one_thread) as pool:
         for future in as_completed([pool.submit(_make_batch, batch, array) for batch in batches]):
             yield future.result()
+
+
+def one_thread() -> None:
+    """A worker's torch keeps to its own core."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def _make_batch(slots: Sequence[Slot], array: str) -> list[dict]:
