@@ -1,0 +1,213 @@
+"""Sound like this: the settings of a chain searched until its sound has the target's production style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from daiw_master.errors import InputError, UnknownNameError
+from daiw_master.refine.ito.climb import climb, steps_for
+from daiw_master.refine.ito.evolution import Evolution
+from daiw_master.refine.ito.listen import Encoder, Hear, Likeness, Penalty, target_of
+from daiw_master.refine.ito.objective import PRIOR_WEIGHT, ChainLostError, Objective
+from daiw_master.refine.ito.positions import Free, Positions
+from daiw_master.refine.ito.record import Record
+from daiw_master.stack.effect import Effect
+from daiw_master.stack.population import Population
+
+Route = Literal["evolution", "gradient", "both"]
+ROUTES: tuple[Route, ...] = ("evolution", "gradient", "both")
+#: What the style encoder hears; settings are physical, so they hold at any rate.
+STYLE_RATE = 48_000
+#: Of a search by both routes, this share of the candidates is spent on gradients, and what they found is
+#: searched with this share of the first step.
+GRADIENT_SHARE, SIGMA_AFTER = 0.2, 0.5
+
+#: Told the generation, how many there are at most, and the best similarity so far.
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: complete physical settings by name, never worse than its start.
+
+    `similarity` and `start_similarity` are cosines between the windows' style and the target. `history`
+    holds (candidates heard, best similarity) from the start on; `stopped` says in words why it ended.
+    `cost` and `start_cost` are what was compared: 1 - similarity, penalty and prior together.
+    """
+
+    settings: dict[str, float]
+    similarity: float
+    start_similarity: float
+    history: tuple[tuple[int, float], ...]
+    evaluations: int
+    stopped: str
+    cost: float
+    start_cost: float
+
+
+def sound_like(
+    x: torch.Tensor,
+    rate: int,
+    chain: Mapping[str, Effect] | Iterable[Effect],
+    target: object,
+    *,
+    start: Mapping[str, float] | None = None,
+    free: Free | Iterable[str] | None = None,
+    prior: Mapping[str, float] | float | None = None,
+    prior_weight: float = PRIOR_WEIGHT,
+    penalty: Penalty | None = None,
+    route: Route = "both",
+    popsize: int = 64,
+    generations: int = 25,
+    sigma: float = 0.3,
+    seed: int = 0,
+    seeds: Iterable[Mapping[str, float]] = (),
+    early_stop: bool = True,
+    workers: int | None = None,
+    group: int | None = None,
+    hear: Hear | None = None,
+    weights: Path | None = None,
+    progress: Progress = lambda generation, generations, similarity: None,
+    stop: Callable[[], bool] = lambda: False,
+    **extras: torch.Tensor,
+) -> Found:
+    """Turn the chain's knobs until x sounds like the target: as bright, as dense, as wide, as roomy.
+
+    `x` (windows, channels, time) at 48 kHz, the same windows for every candidate (`choose_windows`);
+    `target` a style, or its embedding (E,). `free` names the knobs that may move (default: all), or maps
+    them to physical ends; `start` gives settings to begin with (default: all at rest). `prior`: standard
+    deviation around the start in turns of a knob, for all or by name; `penalty` maps sounds (count,
+    windows, channels, time) to what they are charged, (count,), in similarity.
+
+    `route`: "evolution" (CMA-ES, any chain), "gradient" (Adam; stages behind the last plugin), or "both":
+    a fifth of the candidates on gradients, the rest on evolution from what they found. `popsize` times
+    `generations` candidates at most; `sigma` is the first step in turns of a knob; `seeds` are settings
+    worth a try beside the start. `hear` takes the encoder's place, `weights` are other weights for it.
+
+    The search ends early when it hardly gains (`early_stop`), when `stop()` says so between generations,
+    on Ctrl-C, or when a plugin of the chain is lost: the best so far is what comes back. InputError where
+    x is not at 48 kHz or silent, nothing may move, or a gradient is asked of a chain that has none.
+    """
+    if route not in ROUTES:
+        raise UnknownNameError("route", route, ROUTES)
+    if x.ndim != 3 or x.shape[1] not in (1, 2):
+        raise InputError(f"the windows have shape {tuple(x.shape)}; they must be (windows, 1 or 2, time)")
+    if rate != STYLE_RATE and hear is None:
+        raise InputError(f"the windows are at {rate} Hz; the style encoder hears {STYLE_RATE} Hz: resample")
+    if popsize < 4 or generations < 1:
+        raise InputError(f"popsize {popsize}, generations {generations}; needed: at least 4 and 1")
+    if not 0 < sigma <= 1:
+        raise InputError(f"sigma is {sigma:g}; it must lie above 0 and not above 1, in turns of a knob")
+    likeness = Likeness(target_of(target), hear or Encoder(weights), penalty)
+    with Population(chain, x, rate, workers=workers, group=group, **extras) as population:
+        positions = Positions(population.space, start, free)
+        spread = None if prior is None else positions.spread(prior)
+        objective = Objective(population, positions, likeness, spread, prior_weight)
+        if route == "gradient" and not objective.learning():
+            raise InputError("no knob that may move has a gradient: take route evolution")
+        search = _Search(objective, popsize, generations, sigma, seed, early_stop, progress, stop)
+        return search.run(route, [positions.of(one) for one in seeds])
+
+
+@dataclass
+class _Search:
+    objective: Objective
+    popsize: int
+    generations: int
+    sigma: float
+    seed: int
+    early_stop: bool
+    progress: Progress
+    stop: Callable[[], bool]
+
+    def run(self, route: Route, seeds: list[np.ndarray]) -> Found:
+        home = self.objective.positions.home
+        first = self.objective.judge_home()
+        if not np.isfinite(first.similarity[0]):
+            raise InputError("the start sounds silent, or not finite: there is nothing to compare")
+        record = Record(home, float(first.cost[0]), float(first.similarity[0]))
+        start = (record.cost, record.similarity)
+        stopped = ""
+        try:
+            self.progress(0, self.generations, record.similarity)
+            spent, leads = 0.0, [home, *seeds]
+            if route != "evolution" and self.objective.learning():
+                share = 1.0 if route == "gradient" else GRADIENT_SHARE
+                stopped = self._climb(record, share, leads)
+                spent = share * self.generations
+            if route != "gradient" and not stopped:
+                stopped = self._evolve(record, spent, leads)
+        except KeyboardInterrupt:
+            stopped = "interrupted: the best so far is kept"
+        except ChainLostError as lost:
+            stopped = f"a stage was lost, the best so far is kept: {lost}"
+        return Found(
+            self.objective.positions.settings(record.point),
+            record.similarity,
+            start[1],
+            tuple(record.history),
+            record.evaluations,
+            stopped or "all generations heard",
+            record.cost,
+            start[0],
+        )
+
+    def _climb(self, record: Record, share: float, leads: list[np.ndarray]) -> str:
+        """By gradient, then heard as any candidate is; why it ended early, if it did."""
+        candidates = share * self.generations * self.popsize
+        steps, price = steps_for(candidates), 0
+        best, least, last, ended = record.point, np.inf, [], ""
+        prior_of = self.objective.prior
+        try:
+            for count, step in enumerate(
+                climb(self.objective, record.point, self._spread(self.sigma), steps=steps, seed=self.seed), 1
+            ):
+                lowest = int(np.argmin(step.cost))
+                price += step.price
+                if step.cost[lowest] < least:
+                    best, least = step.points[lowest], float(step.cost[lowest])
+                last = list(step.points)
+                likeness = 1.0 - least + float(prior_of(best[None])[0])
+                generation = round(share * self.generations * count / steps)
+                self.progress(generation, self.generations, max(record.similarity, likeness))
+                if self.stop():
+                    ended = "stopped: the best so far is kept"
+                    break
+        finally:
+            if last:
+                found = np.stack([best, *last])
+                record.add(found, self.objective.judge(found), price + len(found))
+        leads.append(record.point)
+        return ended
+
+    def _evolve(self, record: Record, spent: float, leads: list[np.ndarray]) -> str:
+        """Generation by generation; why it ended early, if it did."""
+        done, since = round(spent), record.rounds
+        sigma = self.sigma * (SIGMA_AFTER if spent else 1.0)
+        evolution = Evolution(
+            self.objective, record.point, self._spread(sigma), popsize=self.popsize, seed=self.seed,
+            seeds=leads,
+        )  # fmt: skip
+        for points, judged in evolution.generations():
+            record.add(points, judged, len(points))
+            done += 1
+            self.progress(done, self.generations, record.similarity)
+            if done >= self.generations:
+                return ""
+            if self.stop():
+                return "stopped: the best so far is kept"
+            if self.early_stop and record.stagnates(since):
+                return f"hardly anything gained in the last generations, after {done}"
+        return f"converged after {done} generations"
+
+    def _spread(self, sigma: float) -> np.ndarray:
+        """Each knob's first standard deviation: no wider than its prior."""
+        spread = self.objective.spread
+        wide = np.full(len(self.objective.positions), sigma)
+        return wide if spread is None else np.minimum(wide, spread)
