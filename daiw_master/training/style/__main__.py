@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daiw_master.errors import DaiwMasterError
+from daiw_master.errors import DaiwMasterError, InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +33,17 @@ def _parser() -> argparse.ArgumentParser:
     contents.add_argument("--domain", action="append", choices=("midi", "audio", "speech"), help="only these")
     contents.add_argument("--share", type=float, default=1.0, help="share of the usual number of clips")
     contents.set_defaults(step=_contents)
+    blocks = steps.add_parser("blocks", help="render chains on the clips and describe them")
+    blocks.add_argument("--count", type=int, default=12_000, help="blocks of 40 renders")
+    blocks.add_argument("--name", default="", help="folder under blocks/ (default: the split)")
+    blocks.add_argument("--split", default="train", choices=("train", "dev"))
+    blocks.add_argument(
+        "--without-retrieval-effects",
+        action="store_true",
+        help="none of the ten effects of the retrieval task",
+    )
+    blocks.add_argument("--until", metavar="HH:MM", help="begin nothing after this time of today")
+    blocks.set_defaults(step=_blocks)
     for step in steps.choices.values():
         step.add_argument("--data", type=Path, required=True, help="folder for clips, blocks and logs")
         step.add_argument("--seed", type=int, default=0)
@@ -61,6 +72,32 @@ def _contents(options: argparse.Namespace) -> None:
                 fonts = slots.soundfonts_of(split) if domain == "midi" else None
                 dealt = slots.deal(own, count, options.seed, fonts)
             contents.make(options.data, split, domain, dealt, options.processes, _say)
+
+
+def _blocks(options: argparse.Namespace) -> None:
+    from daiw_master.training.style import shards
+
+    suffix = "-without" if options.without_retrieval_effects else ""
+    made = shards.make(
+        options.data,
+        options.count,
+        name=options.name or options.split + suffix,
+        split=options.split,
+        seed=options.seed,
+        processes=options.processes,
+        without_retrieval=options.without_retrieval_effects,
+        until=_today(options.until) if options.until else None,
+        say=_say,
+    )
+    _say(f"{made} blocks are there")
+
+
+def _today(clock: str) -> float:
+    try:
+        hour, minute = (int(part) for part in clock.split(":"))
+        return time.mktime((*time.localtime()[:3], hour, minute, 0, 0, 0, -1))
+    except (ValueError, OverflowError):
+        raise InputError(f"--until is {clock!r}; it must be a time of today such as 18:50") from None
 
 
 if __name__ == "__main__":

@@ -36,18 +36,18 @@ class Range(NamedTuple):
         return (value - self.low) / (self.high - self.low)
 
 
-_MIX = Range(0.3, 1.0)
+_MIX = Range(0.05, 1.0)
 _RATE_HZ = Range(0.08, 1.2, True)
 #: The ten effects of the retrieval task.
 RETRIEVAL: dict[str, dict[str, Range]] = {
     "compressor": {
-        "threshold_db": Range(-60, -8),
+        "threshold_db": Range(-70, -5),
         "ratio": Range(1.5, 12, True),
         "attack_ms": Range(0.1, 250, True),
         "release_ms": Range(10, 500, True),
     },
     "delay": {"delay_seconds": Range(0.02, 0.6, True), "feedback": Range(0.2, 0.95), "mix": _MIX},
-    "distortion": {"drive_db": Range(5, 27)},
+    "distortion": {"drive_db": Range(2, 40)},
     "chorus": {
         "centre_delay_ms": Range(0.5, 12, True),
         "depth": _MIX,
@@ -64,7 +64,8 @@ RETRIEVAL: dict[str, dict[str, Range]] = {
         "room_size": Range(0.05, 1),
         "damping": Range(0.05, 1),
         "dry_level": Range(0.05, 1),
-        "wet_level": Range(0.15, 1),
+        "wet_level": Range(0.05, 1),
+        "width": Range(0, 1),
     },
     "limiter": {"threshold_db": Range(-60, -6), "release_ms": Range(10, 500, True)},
     "bitcrush": {"bit_depth": Range(3.5, 11)},

@@ -1,0 +1,213 @@
+"""Blocks on disk: shards written by several processes, and one reader for the fit.
+
+`DATA/blocks/NAME/00012.npz` holds blocks 192 to 207: features (16, 40, D) float16, dry (16, 4, D) and the
+facts of each block as JSON. `manifest.json` beside them says what they are made of; a run with another
+seed, other contents or another descriptor does not go on in the same folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from daiw_master.errors import InputError
+from daiw_master.training.style.blocks import CHAINS, SHARD, make_block
+from daiw_master.training.style.contents import Store, one_thread
+
+DOMAINS = ("midi", "audio", "speech")
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks in memory. `features` (n, 40, D) float16: render r of a block is content r // 10, chain r % 10.
+
+    `kinds` (n, 10) letters; `effects` and `presets` (n, 10) are the pretext's labels, -1 where a chain is
+    none; `modes` (n,); `dry` (n, 4, D) what the untouched contents are told by.
+    """
+
+    features: np.ndarray
+    dry: np.ndarray
+    kinds: np.ndarray
+    modes: np.ndarray
+    effects: np.ndarray
+    presets: np.ndarray
+    facts: tuple[dict, ...]
+
+
+class Shards:
+    """The shards of one data set, also while more are being made."""
+
+    def __init__(self, data: Path, name: str = "train"):
+        self.folder = Path(data) / "blocks" / name
+        self.paths = sorted(self.folder.glob("[0-9]*.npz"))
+
+    @property
+    def manifest(self) -> dict:
+        return json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
+
+    def load(self, most: int | None = None) -> Blocks:
+        """All blocks, or the first `most`. InputError where there are none."""
+        paths = self.paths if most is None else self.paths[: -(-most // SHARD)]
+        if not paths:
+            raise InputError(
+                f"{self.folder} holds no blocks; make them by `python -m daiw_master.training.style blocks`"
+            )
+        features, dry, facts = [], [], []
+        for path in paths:
+            with np.load(path) as shard:
+                features.append(shard["features"])
+                dry.append(shard["dry"])
+                facts += json.loads(shard["facts"].tobytes())
+        of_chains = [[chain for chain in block["chains"]] for block in facts]
+        cut = slice(most)
+
+        def told(key: str, missing: int) -> np.ndarray:
+            return np.array([[chain.get(key, missing) for chain in block] for block in of_chains])[cut]
+
+        return Blocks(
+            np.concatenate(features)[cut],
+            np.concatenate(dry)[cut],
+            told("kind", ""),
+            np.array([block["mode"] for block in facts])[cut],
+            told("effect", -1),
+            told("preset", -1),
+            tuple(facts[cut]),
+        )
+
+
+def make(
+    data: Path,
+    count: int,
+    *,
+    name: str = "train",
+    split: str = "train",
+    seed: int = 0,
+    processes: int = 2,
+    without_retrieval: bool = False,
+    until: float | None = None,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Make the shards of `count` blocks that are not there yet, lowest first; the number of blocks there.
+
+    `until` (seconds since the epoch) begins no shard after that time. Stopped, the next call goes on.
+    """
+    folder = Path(data) / "blocks" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    _agree(folder, _manifest(data, split, seed, without_retrieval))
+    shards = range(-(-count // SHARD))
+    todo = [number for number in shards if not _path(folder, number).is_file()]
+    start, done = time.monotonic(), 0
+    say(f"{name}: {len(shards) - len(todo)} of {len(shards)} shards are there")
+
+    def report() -> None:
+        elapsed = time.monotonic() - start
+        left = (len(todo) - done) * elapsed / done
+        renders = done * SHARD * 4 * CHAINS / elapsed
+        progress = f"{done * SHARD} of {len(todo) * SHARD} blocks"
+        say(f"{name}: {progress}, {renders:.0f} renders/s, {left:.0f} s left")
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=one_thread) as pool:
+        waiting, running = iter(todo), set()
+        while True:
+            while len(running) < processes and (until is None or time.time() < until):
+                number = next(waiting, None)
+                if number is None:
+                    break
+                running.add(pool.submit(_make_shard, str(data), name, split, seed, number, without_retrieval))
+            if not running:
+                break
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+                done += 1
+            report()
+    return SHARD * sum(_path(folder, number).is_file() for number in shards)
+
+
+def _make_shard(data: str, name: str, split: str, seed: int, number: int, without: bool) -> None:
+    """In a worker: one shard, written beside its place and moved there when it is whole."""
+    stores = _stores(data, split)
+    blocks = [make_block(stores, seed, number * SHARD + i, without) for i in range(SHARD)]
+    path = _path(Path(data) / "blocks" / name, number)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    told = json.dumps([block.facts for block in blocks], ensure_ascii=False).encode()
+    with open(part, "wb") as file:
+        np.savez(
+            file,
+            features=np.stack([block.features for block in blocks]),
+            dry=np.stack([block.dry for block in blocks]),
+            facts=np.frombuffer(told, np.uint8),
+        )
+    os.replace(part, path)
+
+
+@cache
+def _stores(data: str, split: str) -> tuple[Store, ...]:
+    return tuple(stores_of(Path(data), split))
+
+
+def stores_of(data: Path, split: str) -> list[Store]:
+    """The domains of a split that are there. InputError where none is."""
+    found = [d for d in DOMAINS if (Path(data) / "contents" / f"{split}-{d}.jsonl").is_file()]
+    stores = [store for store in (Store(data, split, domain) for domain in found) if len(store)]
+    if not stores:
+        raise InputError(f"{data} holds no {split} contents; make them by the step `contents`")
+    return stores
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.npz"
+
+
+def _manifest(data: Path, split: str, seed: int, without: bool) -> dict:
+    """What decides every number of every block, and a hash of it."""
+    from daiw_master.training.style import chains
+
+    clips = {s.domain: [e.row for e in s.entries] for s in stores_of(data, split)}
+    told = {
+        "seed": seed,
+        "split": split,
+        "without_retrieval_effects": without,
+        "kinds": chains.WEIGHTS_WITHOUT if without else chains.WEIGHTS,
+        "clips": {domain: len(rows) for domain, rows in clips.items()},
+        "contents": hashlib.sha256(json.dumps(clips).encode()).hexdigest()[:16],
+        "descriptor": descriptor_digest(),
+    }
+    return {**told, "hash": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}
+
+
+@cache
+def descriptor_digest() -> str:
+    """Which descriptor this is: a hash of what it tells of a fixed sound, to two decimals of its size."""
+    import torch
+
+    from daiw_master.neural.descriptor import describe
+
+    torch.set_num_threads(1)
+    probe = np.random.default_rng(5).standard_normal((1, 2, 96_000)).astype(np.float32)
+    told = describe(torch.from_numpy(probe))[0].numpy()
+    return f"{len(told)}-{hashlib.sha256(np.round(told, 1).tobytes()).hexdigest()[:12]}"
+
+
+def _agree(folder: Path, manifest: dict) -> None:
+    path = folder / "manifest.json"
+    if path.is_file():
+        there = json.loads(path.read_text(encoding="utf-8"))
+        other = [key for key in manifest if there.get(key) != manifest[key] and key != "hash"]
+        if other:
+            raise InputError(f"{folder} was begun with another {', '.join(other)}; use another --name")
+        return
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
