@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import resource
 import sys
+import time
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,10 +48,50 @@ def candidates(space: Space, count: int, seed: int = 0) -> dict[str, torch.Tenso
     return settings
 
 
+def power(y: torch.Tensor) -> torch.Tensor:
+    """The cheapest listener: mean square of each candidate. (Here, where worker processes find it.)"""
+    return y.square().mean((1, 2, 3))
+
+
 def peak_mib() -> float:
     """The most memory this process has had, MiB."""
     per_mib = 1024**2 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mib
+
+
+def family() -> list[int]:
+    """This process and all that it has started and that still run (Linux; elsewhere itself alone)."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            _, _, fields = stat.read_text().rpartition(")")
+            parents[int(stat.parent.name)] = int(fields.split()[1])
+    found = [os.getpid()]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def family_cpu_s() -> float:
+    """CPU seconds of this process and of all that it has started, ended ones included."""
+    told = os.times()
+    running = 0.0
+    for pid in family()[1:]:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            running += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return time.process_time() + told.children_user + told.children_system + running
+
+
+def family_peak_mib() -> float:
+    """The most memory this process has had and that those it has started have had, MiB; an upper bound."""
+    peaks_mib = [peak_mib()]
+    for pid in family()[1:]:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            kib = next((line for line in status.splitlines() if line.startswith("VmHWM")), "0 0").split()[1]
+            peaks_mib.append(int(kib) / 1024)
+    return sum(peaks_mib)
 
 
 def record() -> dict[str, object]:

@@ -2,9 +2,10 @@
 
     python benchmarks/search_cost.py [--count 64] [--seconds 5.5] [--workers N] [--group N] [--runs 3]
 
-Every line is a process of its own, so that its peak memory is its own; CPU and wall seconds are of the
-search alone, after imports. A search has dozens of generations: the first, which touches its memory
-for the first time, is shown apart (`first`), the others are like the second. The house chain is all
+Every line is a program of its own, so that its peak memory is its own; CPU and wall seconds are of the
+search alone, after imports, CPU seconds and memory those of all its processes. A search has dozens of
+generations: the first, which touches its memory for the first time and during which the worker
+processes start, is shown apart (`first`), the others are like the second. The house chain is all
 seven modules with every knob turned. Beside it, where dasp-pytorch is installed (it is no dependency):
 its parametric EQ and its compressor over fewer candidates, told per candidate; each is one module of
 seven.
@@ -28,8 +29,8 @@ DASP = {"dasp EQ": "ParametricEQ", "dasp compressor": "Compressor"}
 
 
 def house(count: int, seconds: float, way: str, workers: int | None, group: int | None, device: str):
-    """(warm-up, work) of the house chain."""
-    from material import RATE, candidates, sound
+    """(warm-up, work, what to wait for after the first generation) of the house chain."""
+    from material import RATE, candidates, power, sound
 
     from daiw_master.stack import EFFECTS, HOUSE_CHAIN
     from daiw_master.stack.chain import qualified
@@ -37,6 +38,7 @@ def house(count: int, seconds: float, way: str, workers: int | None, group: int 
 
     chain = qualified([EFFECTS[name] for name in HOUSE_CHAIN])
     population = Population(chain, sound(seconds).to(device), RATE, workers=workers, group=group)
+    population.__enter__()  # for as long as this program runs
 
     def go(n: int) -> None:
         settings = candidates(population.space, n)
@@ -45,11 +47,15 @@ def house(count: int, seconds: float, way: str, workers: int | None, group: int 
         else:
             population.gradient(settings, power)
 
-    return (lambda: go(1)), (lambda: go(count))
+    def settled() -> None:
+        if population.crew is not None:
+            population.crew.wait()
+
+    return (lambda: go(1)), (lambda: go(count)), settled
 
 
 def peer(name: str, count: int, seconds: float, way: str, group: int):
-    """(warm-up, work) of one of dasp's modules, `group` candidates at a time."""
+    """(warm-up, work, nothing to wait for) of one of dasp's modules, `group` candidates at a time."""
     import dasp_pytorch
     import torch
     from material import RATE, sound
@@ -66,40 +72,41 @@ def peer(name: str, count: int, seconds: float, way: str, group: int):
                 if way == "gradient":
                     y.square().mean().backward()
 
-    return (lambda: go(1)), (lambda: go(count))
-
-
-def power(y):
-    return y.square().mean((1, 2, 3))
+    return (lambda: go(1)), (lambda: go(count)), (lambda: None)
 
 
 def measure(name: str, way: str, given: argparse.Namespace) -> None:
     """In a process of its own: do it, print seconds and memory as JSON."""
     import torch
-    from material import peak_mib
+    from material import family_cpu_s, family_peak_mib, peak_mib
 
     from daiw_master.cli.memory import steady_heap
 
     steady_heap()  # as on the command line
     torch.set_num_threads(given.workers or os.cpu_count() or 1)
     if name in DASP:
-        warm_up, work = peer(name, given.count, given.seconds, way, given.group or 4)
+        warm_up, work, settled = peer(name, given.count, given.seconds, way, given.group or 4)
     else:
-        warm_up, work = house(given.count, given.seconds, way, given.workers, given.group, given.device)
+        warm_up, work, settled = house(
+            given.count, given.seconds, way, given.workers, given.group, given.device
+        )
     before_mib = peak_mib()
 
     def clocked() -> tuple[float, float]:
         """Wall and CPU seconds of one generation."""
-        start, cpu_start = time.perf_counter(), time.process_time()
+        start, cpu_start = time.perf_counter(), family_cpu_s()
         work()
         if given.device == "cuda":
             torch.cuda.synchronize()
-        return time.perf_counter() - start, time.process_time() - cpu_start
+        return time.perf_counter() - start, family_cpu_s() - cpu_start
 
     warm_up()
-    (first_wall_s, first_cpu_s), (wall_s, cpu_s) = clocked(), clocked()
+    first_wall_s, first_cpu_s = clocked()
+    settled()
+    clocked()  # a worker's own first
+    wall_s, cpu_s = clocked()
     told = {"wall_s": wall_s, "cpu_s": cpu_s, "first_wall_s": first_wall_s, "first_cpu_s": first_cpu_s}
-    told |= {"peak_mib": peak_mib(), "before_mib": before_mib}
+    told |= {"peak_mib": family_peak_mib(), "before_mib": before_mib}
     if given.device == "cuda":
         told["device_peak_mib"] = torch.cuda.max_memory_allocated() / 2**20
     print(json.dumps(told))
@@ -153,7 +160,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=64, help="candidates (default 64)")
     parser.add_argument("--peer-count", type=int, default=8, help="candidates for the peers (default 8)")
     parser.add_argument("--seconds", type=float, default=5.5, help="length of the window (default 5.5)")
-    parser.add_argument("--workers", type=int, default=None, help="threads (default: the cores)")
+    parser.add_argument("--workers", type=int, default=None, help="processes (default: the cores)")
     parser.add_argument("--group", type=int, default=None, help="candidates in one batch")
     parser.add_argument("--runs", type=int, default=3, help="runs of each; medians are shown (default 3)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
