@@ -34,7 +34,7 @@ NEAR_CHANCE, NEAR_AMOUNTS = 0.2, (0.06, 0.25)
 #: A ladder is often built on a single effect: the finest differences there are.
 ALONE_CHANCE = 0.5
 #: Kinds a ladder may stand on.
-_LADDER_KINDS = ("A", "B", "D", "D", "E")
+_LADDER_KINDS = ("A", "A", "B", "D", "D", "D", "E")
 #: A render is refused when it is this far below its content, or has no sound in most of its length.
 SILENT_DB = -55.0
 #: Half precision reaches 65504.
@@ -103,9 +103,10 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, withou
     planned: list[dict] = []
     sounds: list[list[np.ndarray]] = []
     rungs: list[dict] = []
+    floors = [float(np.square(content).mean()) * 10 ** (SILENT_DB / 10) for content in dry]
     while len(planned) < CHAINS:
         if mode == "ladder" and not planned and not rungs:
-            kinds = [k for k in _LADDER_KINDS if not without or k not in "A"]
+            kinds = [k for k in _LADDER_KINDS if not without or k != "A"]
             rail = chains.draw(rng, str(rng.choice(kinds)), without)
             if rng.random() < ALONE_CHANCE:
                 rail = {**rail, "steps": [rail["steps"][rng.integers(len(rail["steps"]))]]}
@@ -114,9 +115,9 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, withou
         if chain is None:
             continue
         wet = []
-        for content in dry:
+        for content, floor in zip(dry, floors, strict=True):
             sound = chains.render(chain, content)[:, WARM_UP:]
-            if not _heard(sound, content):
+            if not _heard(sound, floor):
                 break
             wet.append(sound)
         if len(wet) == len(dry):
@@ -138,26 +139,23 @@ def _another(mode: str, planned: list[dict], rng: np.random.Generator, without: 
     return None if not chain["steps"] and any(not other["steps"] for other in planned) else chain
 
 
-def _heard(sound: np.ndarray, content: np.ndarray) -> bool:
-    """Whether a render is a finite sound and not the next thing to silence."""
+def _heard(sound: np.ndarray, floor: float) -> bool:
+    """Whether a render is a finite sound of more than this power, and not silent most of the time."""
     eighths = np.square(sound[:, : WINDOW // 8 * 8].reshape(2, 8, -1)).mean(axis=(0, 2))
     power = float(eighths.mean())
     if not np.isfinite(power):
         return False
-    floor = float(np.square(content).mean()) * 10 ** (SILENT_DB / 10)
     return power > floor and float(np.median(eighths)) > 1e-3 * float(eighths.max())
 
 
 def _described(sounds: Sequence[np.ndarray]) -> np.ndarray:
-    """(n, D) float16, a few sounds at a time: together they would not fit the cache."""
+    """(n, D) float16, one sound at a time: together they would not fit the cache."""
     import torch
 
-    from daiw_master.neural.descriptor import AT_ONCE, describe
+    from daiw_master.neural.descriptor import describe
 
-    told = []
     with torch.inference_mode():
-        for first in range(0, len(sounds), AT_ONCE):
-            told.append(describe(torch.from_numpy(np.stack(sounds[first : first + AT_ONCE]))))
+        told = [describe(torch.from_numpy(np.ascontiguousarray(sound))[None]) for sound in sounds]
     numbers = torch.cat(told).numpy()
     if not np.isfinite(numbers).all():
         raise FloatingPointError("the descriptor gave a number that is not finite")

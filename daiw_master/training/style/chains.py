@@ -24,11 +24,21 @@ from daiw_master.training.style.effects import BANDS, KNOBS, OWN, RETRIEVAL, ZAM
 
 Chain = dict
 #: How often each kind is drawn; S has blocks of its own.
-WEIGHTS = {"A": 0.24, "B": 0.13, "C": 0.14, "D": 0.34, "E": 0.12, "F": 0.015, "I": 0.015}
+WEIGHTS = {"A": 0.25, "B": 0.13, "C": 0.14, "D": 0.35, "E": 0.10, "F": 0.015, "I": 0.015}
 #: The same with the ten retrieval effects left out: no A, no C, and our own compressor in B and D.
 WEIGHTS_WITHOUT = {"B": 0.25, "D": 0.45, "E": 0.27, "F": 0.02, "I": 0.01}
 #: Our modules that do what none of the ten retrieval effects does, or do it another way.
 _OWN_WITHOUT = ("eq", "dynamics", "imager", "multiband")
+#: How often each of our modules is drawn: harmonics cost ten times what a filter costs.
+_OWN_SHARES = {
+    "eq": 1.0,
+    "dynamics": 1.0,
+    "imager": 0.8,
+    "multiband": 0.6,
+    "room": 0.8,
+    "exciter": 0.25,
+    "tape": 0.12,
+}
 #: A mastering engineer's compressor.
 LIGHT_COMPRESSOR = {
     "threshold_db": Range(-55, -12),
@@ -220,7 +230,9 @@ def _compressor(rng: np.random.Generator, without: bool, light: bool = False) ->
 
 def _e(rng: np.random.Generator, without: bool) -> list[dict]:
     steps = []
-    for effect in _some(rng, _OWN_WITHOUT if without else tuple(OWN), 4):
+    names = _OWN_WITHOUT if without else tuple(OWN)
+    shares = np.array([_OWN_SHARES[name] for name in names])
+    for effect in rng.choice(names, int(rng.integers(1, 5)), replace=False, p=shares / shares.sum()).tolist():
         step = _step(rng, effect)
         kept = [knob for knob, _ in _knobs(step) if knob in _ALWAYS.get(effect, ()) or rng.random() < 0.7]
         if kept:
