@@ -5,6 +5,7 @@ DaiwMasterError
 ├── UnknownNameError        a word we do not know; carries the nearest ones we do
 ├── OutOfRangeError         a number outside what its knob or target allows
 ├── MissingDependencyError  a system library or soundfont that must be installed
+├── PluginError             somebody else's effect that crashed, hung or does not load
 └── WriteError              the master cannot be written where it was asked for
 
 The rule for messages: what came, what is allowed (with its unit), the nearest right name.
@@ -43,6 +44,10 @@ class OutOfRangeError(DaiwMasterError):
 
 class MissingDependencyError(DaiwMasterError):
     """Something outside Python is missing; the message names the package to install."""
+
+
+class PluginError(DaiwMasterError):
+    """Somebody else's effect crashed, hung or no longer loads; what was made before it did is not lost."""
 
 
 class WriteError(DaiwMasterError):

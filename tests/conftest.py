@@ -35,6 +35,14 @@ def write_tiny_song(path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Tests neither read nor write what the user's own runs have kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAIW_MASTER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_song(tmp_path_factory) -> Path:
     from daiw_master.errors import MissingDependencyError

@@ -12,6 +12,7 @@ LEAVES = (
     errors.UnknownNameError,
     errors.OutOfRangeError,
     errors.MissingDependencyError,
+    errors.PluginError,
     errors.WriteError,
 )
 

@@ -2,24 +2,19 @@
 
 They stand in a chain like every other effect, but offer no gradient: the evolutionary search may turn
 their knobs, the gradient may not. Tails beyond the end of the sound are cut; latency a plugin reports
-is compensated by pedalboard. A plugin that rolls dice makes each master a little different. Plugins
-run in this process: a crash while processing is a crash of ours (a crash while loading is caught,
-see `plugin_probe`).
+is compensated by pedalboard. A plugin that rolls dice makes each master a little different. A VST3
+plays in a process of its own (see `isolated`), pedalboard's own effects in ours.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import ctypes
-import gc
+import inspect
 import json
 import os
 import re
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +24,12 @@ import torch
 from daiw_master.errors import InputError, MissingDependencyError, UnknownNameError
 from daiw_master.knobs.pedalboard import ROWS, PluginRow, pedalboard_name
 from daiw_master.params import UNIT_OF_SUFFIX, Param
-from daiw_master.stack import plugin_probe
+from daiw_master.stack import plugin_cache, plugin_probe
 from daiw_master.stack.effect import Effect, Setting, at_rest
+from daiw_master.stack.isolated import LOAD_TIMEOUT_S, isolated
 from daiw_master.stack.plugin_flow import item_of, plugin_flows
+from daiw_master.stack.plugin_here import here
 
-#: Loading runs through every knob of a plugin; a large one with impulse responses takes a minute.
-LOAD_TIMEOUT_S = 180.0
 #: Filters of pedalboard misbehave at and above the Nyquist frequency.
 _HIGHEST_OF_RATE = 0.49
 
@@ -48,12 +43,16 @@ def effect_from_pedalboard(
     name: str | None = None,
     about: str = "",
     fixed: Mapping[str, float | bool] | None = None,
+    apart: bool = False,
+    timeout_s: float | None = None,
 ) -> Effect:
     """A pedalboard effect as a row: `effect_from_pedalboard("Chorus")`.
 
     For the classes in `PEDALBOARD`, knobs are known. For any other class give `params`, named like
     the class's own attributes: pedalboard does not report ranges. `fixed` values are passed on as
-    they are. `InputError` without ranges, `UnknownNameError` for a knob the class does not have.
+    they are. With `apart` it plays in a process of its own, at most `timeout_s` for one sound; then a
+    class of your own must stand at the top level of a file. `InputError` without ranges,
+    `UnknownNameError` for a knob the class does not have.
     """
     title = plugin_class if isinstance(plugin_class, str) else plugin_class.__name__
     row = _ROW_OF.get(title)
@@ -70,102 +69,96 @@ def effect_from_pedalboard(
                 raise UnknownNameError(f"{title} knob", param.name, own)
     constants = {**row.fixed, **(fixed or {})}
 
-    def run(wave: np.ndarray, rate: int, values: Mapping[str, float]) -> np.ndarray:
-        # A new instance each time costs microseconds and cannot remember the last sound.
-        return load(rate, values)(wave, rate, reset=True)
-
     def load(rate: int, values: Mapping[str, float]) -> Callable[..., np.ndarray]:
-        return _instance(plugin_class, row, rate, {**values, **constants})
+        return _class(plugin_class)(**_attributes(row, rate, {**values, **constants}))
 
-    process = _batched(run, title)
+    def play(wave: np.ndarray, rate: int, many: Sequence[Mapping[str, float]]) -> Iterable[np.ndarray]:
+        # A new instance each time costs microseconds and cannot remember the last sound.
+        return (load(rate, values)(wave, rate, reset=True) for values in many)
+
+    def play_apart(wave: np.ndarray, rate: int, many: Sequence[Mapping[str, float]]) -> Iterable[np.ndarray]:
+        wanted = [_attributes(row, rate, {**values, **constants}) for values in many]
+        return isolated(title, _source(plugin_class), timeout_s).play(wave, rate, wanted)
+
+    process = _batched(play_apart if apart else play, title)
     return Effect(
         name=name or pedalboard_name(title),
         about=about or row.about,
         params=row.params,
         process=process,
-        flow=plugin_flows(load, process, title),
+        flow=None if apart else plugin_flows(load, process, title),
         differentiable=False,
         identity_at_default=row.identity_at_default,
         engaged=row.engaged,
     )
 
 
-def effect_from_vst3(path: str | os.PathLike, plugin_name: str | None = None) -> Effect:
+def effect_from_vst3(
+    path: str | os.PathLike,
+    plugin_name: str | None = None,
+    *,
+    apart: bool = True,
+    timeout_s: float | None = None,
+) -> Effect:
     """A VST3 file as a row, its knobs and ranges as the plugin reports them.
 
     Mono plugins run on each channel by itself; stereo plugins fed mono get it on both sides and are
     folded down. Switches become knobs from 0 to 1 (on from 0.5), lists of choices become knobs that
     hold the choice's number; meters, bypass and program switches are left out. Ranges are asked once
-    per file and its modification time. `InputError` for what is missing, no plugin, an instrument, or
-    crashes while loading; for a file with several plugins `plugin_name` picks one.
+    per file and its modification time, and kept (see `plugin_cache`). `InputError` for what is missing,
+    no plugin, an instrument, or crashes while loading; for a file with several plugins `plugin_name`
+    picks one.
+
+    It plays in a process of its own, at most `timeout_s` for one sound (default: 20 s and four times
+    the sound's length): what it prints is not heard, and a crash is a `PluginError`. `apart=False` plays
+    it here: a little faster, and a crash of the plugin is a crash of ours.
     """
     file = Path(os.path.realpath(path))
     if not file.exists():
         raise InputError(f"{path}: no such plugin")
-    found = _discover(_Key(str(file), _changed(file), plugin_name))
+    found = _discover(_Key(str(file), _changed(file), _size(file), plugin_name))
 
-    def run(wave: np.ndarray, rate: int, values: Mapping[str, float]) -> np.ndarray:
-        wanted = {name: knob.to_plugin(values[name]) for name, knob in found.knobs.items()}
-        with _HOST, quiet(), _same_arithmetic():
-            if wave.shape[0] == found.channels:
-                return _play(found, wave, rate, wanted)
-            if found.channels == 1:
-                return np.concatenate(
-                    [_play(found, side, rate, wanted) for side in np.split(wave, len(wave))]
-                )
-            return _play(found, np.repeat(wave, 2, axis=0), rate, wanted).mean(axis=0, keepdims=True)
+    def play(wave: np.ndarray, rate: int, many: Sequence[Mapping[str, float]]) -> Iterable[np.ndarray]:
+        wanted = [
+            {name: knob.to_plugin(values[name]) for name, knob in found.knobs.items()} for values in many
+        ]
+        plays = isolated(found.name, found.source, timeout_s).play if apart else here(found.source)
+        return plays(wave, rate, wanted)
 
     return Effect(
         name=_slug(found.name),
         about=f"{found.name} (VST3, {'mono' if found.channels == 1 else 'stereo'})",
         params=tuple(knob.param for knob in found.knobs.values()),
-        process=_batched(run, found.name),
+        process=_batched(play, found.name),
         differentiable=False,
         identity_at_default=False,
     )
 
 
-def _instance(
-    plugin_class: type | str, row: PluginRow, rate: int, values: Mapping[str, float | bool]
-) -> Callable[..., np.ndarray]:
+def _attributes(row: PluginRow, rate: int, values: Mapping[str, float | bool]) -> dict[str, float | bool]:
+    """A row's settings as its class is given them."""
     wanted = {row.attributes.get(key, key): value for key, value in values.items()}
     for key, value in wanted.items():
         if key.startswith(("cutoff", "centre_frequency")):
             wanted[key] = min(value, _HIGHEST_OF_RATE * rate)
-    return _class(plugin_class)(**wanted)
+    return wanted
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Nothing that foreign code prints reaches the terminal: file descriptors 1 and 2 lead nowhere.
-
-    Plugins write past Python's sys.stdout, so the descriptors themselves are turned away, and C's
-    buffers emptied before they come back.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    kept = {}
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for descriptor in (1, 2):
-            with contextlib.suppress(OSError):  # closed in some services; then nothing can be heard
-                kept[descriptor] = os.dup(descriptor)
-                os.dup2(nowhere, descriptor)
-        yield
-    finally:
-        if os.name == "posix":
-            ctypes.CDLL(None).fflush(None)
-        for descriptor, copy in kept.items():
-            os.dup2(copy, descriptor)
-            os.close(copy)
-        os.close(nowhere)
+def _source(plugin_class: type | str) -> dict[str, str | None]:
+    """Where another process finds the class."""
+    found = _class(plugin_class)
+    if found.__module__.partition(".")[0].startswith("pedalboard"):
+        return {"file": None, "name": found.__name__}
+    return {"file": inspect.getfile(found), "name": found.__qualname__}
 
 
 @dataclass(frozen=True)
 class _Key:
+    """One plugin of one file as it is today."""
+
     path: str
     changed_ns: int
+    size: int
     plugin_name: str | None
 
 
@@ -197,19 +190,37 @@ class _Found:
     forgets: bool
     knobs: Mapping[str, _Knob]
 
+    @property
+    def source(self) -> dict:
+        """What `plugin_host` needs to know to play it."""
+        return {
+            "path": self.key.path, "plugin_name": self.key.plugin_name,
+            "channels": self.channels, "forgets": self.forgets,
+        }  # fmt: skip
 
-_HOST = threading.RLock()
-_PLUGINS: dict[_Key, object] = {}
+
 _DISCOVERED: dict[_Key, _Found] = {}
 
 
 def _discover(key: _Key) -> _Found:
-    """What the plugin says about itself, asked in another process the first time."""
+    """What the plugin says about itself, asked in another process the first time and then kept."""
     if key not in _DISCOVERED:
+        kept = plugin_cache.recalled(key)
+        if kept is not None:
+            try:
+                _DISCOVERED[key] = _found(key, kept)
+                return _DISCOVERED[key]
+            except (KeyError, TypeError, ValueError):
+                pass  # a broken note is written anew
         report = _ask(key)
-        knobs = {knob["name"]: _knob(knob) for knob in report["knobs"]}
-        _DISCOVERED[key] = _Found(key, report["name"], report["channels"], report["forgets"], knobs)
+        _DISCOVERED[key] = _found(key, report)
+        plugin_cache.keep(key, report)
     return _DISCOVERED[key]
+
+
+def _found(key: _Key, report: Mapping) -> _Found:
+    knobs = {knob["name"]: _knob(knob) for knob in report["knobs"]}
+    return _Found(key, str(report["name"]), int(report["channels"]), bool(report["forgets"]), knobs)
 
 
 def _ask(key: _Key) -> dict:
@@ -243,54 +254,14 @@ def _knob(report: dict) -> _Knob:
     return _Knob(Param(name, low, high, default, unit, scale), kind, step=report["step"])
 
 
-def _play(found: _Found, wave: np.ndarray, rate: int, wanted: Mapping[str, float | bool | str]) -> np.ndarray:
-    """One pass through the plugin, from a clean start; call with `_HOST` held and inside `quiet()`."""
-    if not found.forgets:
-        # Its reset leaves something of the last sound or setting behind; only a new one is clean.
-        _PLUGINS.pop(found.key, None)
-        gc.collect()
-    if found.key not in _PLUGINS:
-        import pedalboard
-
-        try:
-            _PLUGINS[found.key] = pedalboard.load_plugin(found.key.path, plugin_name=found.key.plugin_name)
-        except (ImportError, ValueError, RuntimeError) as error:
-            raise InputError(f"{found.key.path}: no longer loads: {' '.join(str(error).split())}") from error
-    plugin = _PLUGINS[found.key]
-    for name, value in wanted.items():
-        setattr(plugin, name, value)
-    return plugin(wave, rate, reset=True)
-
-
-@contextlib.contextmanager
-def _same_arithmetic() -> Iterator[None]:
-    """Plugins make the processor take the tiniest numbers for zero, and some leave it so: whatever this
-    thread computes later would differ in its last bits. Put back what was.
-    """
-    flushed = _flushes_denormals()
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(flushed)
-
-
-def _flushes_denormals() -> bool:
-    """Whether this thread's processor takes the smallest numbers for zero."""
-    return bool(np.array(5e-324) * np.array(1.0) == 0.0)
-
-
-@atexit.register
-def _release() -> None:
-    """Let plugins go while their farewells can still be kept off the terminal."""
-    if _PLUGINS:
-        with quiet():
-            _PLUGINS.clear()
-            gc.collect()  # a plugin and its parameters hold each other
-
-
 def _changed(file: Path) -> int:
     """When a plugin, or anything in its bundle, was last changed."""
     return max(part.stat().st_mtime_ns for part in (file, *file.rglob("*")))
+
+
+def _size(file: Path) -> int:
+    """How large a plugin and all of its bundle is."""
+    return sum(part.stat().st_size for part in (file, *file.rglob("*")))
 
 
 def _class(plugin_class: type | str) -> type:
@@ -310,28 +281,37 @@ def _slug(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
-def _batched(run: Callable[..., np.ndarray], title: str) -> Callable[..., torch.Tensor]:
-    """`run` on (channels, time) arrays, for every sound and its settings in turn."""
+def _batched(play: Callable[..., Iterable[np.ndarray]], title: str) -> Callable[..., torch.Tensor]:
+    """A player of one sound (channels, time) at each of many settings, for every sound of a batch."""
 
     def process(x: torch.Tensor, rate: int, **settings: Setting) -> torch.Tensor:
         y = at_rest(x.detach(), settings)
         if y.shape[-1] == 0:
             return y
-        for i, sound in enumerate(y):
-            values = {name: item_of(value, i) for name, value in settings.items()}
-            wave = sound.to("cpu", torch.float32, copy=True).numpy()
+        many = [{name: item_of(value, i) for name, value in settings.items()} for i in range(len(y))]
+        # one sound for everybody goes to the plugin once
+        for first, last in [(0, len(y))] if len(x) == 1 else [(i, i + 1) for i in range(len(y))]:
+            wave = y[first].to("cpu", torch.float32, copy=True).numpy()
             try:
-                out = np.asarray(run(wave, rate, values))
+                for i, out in enumerate(play(wave, rate, many[first:last]), first):
+                    y[i] = _checked(np.asarray(out), y[i], title, many[i])
             except (ValueError, RuntimeError) as error:
                 raise InputError(f"{title} refuses this sound: {' '.join(str(error).split())}") from error
-            if not np.isfinite(out).all():
-                raise InputError(f"{title} gave NaN or infinity at {values}")
-            length = min(out.shape[-1], sound.shape[-1])
-            sound[:, :length] = torch.from_numpy(out[:, :length]).to(sound)
-            sound[:, length:] = 0.0
         return y
 
     return process
+
+
+def _checked(out: np.ndarray, sound: torch.Tensor, title: str, values: Mapping[str, float]) -> torch.Tensor:
+    """What a plugin gave, as long as the sound it was given; refused where it is no sound."""
+    if out.ndim != 2 or len(out) != len(sound):
+        raise InputError(f"{title} gave shape {out.shape}; it must be ({len(sound)} channels, time)")
+    if not np.isfinite(out).all():
+        raise InputError(f"{title} gave NaN or infinity at {values}")
+    length = min(out.shape[-1], sound.shape[-1])
+    made = torch.zeros_like(sound)
+    made[:, :length] = torch.from_numpy(out[:, :length]).to(sound)
+    return made
 
 
 #: pedalboard's own effects by row name; nothing is imported until one of them sounds.

@@ -15,12 +15,12 @@ import sys
 def describe(path: str, plugin_name: str | None) -> dict:
     """What the plugin calls itself, how many channels it takes, and its knobs as it reports them."""
     import numpy as np
-    import pedalboard
+    from plugin_host import Unloadable, load
 
     try:
-        plugin = pedalboard.load_plugin(path, plugin_name=plugin_name)
-    except (ImportError, ValueError, RuntimeError) as error:
-        return {"error": " ".join(str(error).split())}
+        plugin = load(path, plugin_name)
+    except Unloadable as why:
+        return {"error": str(why)}
     if plugin.is_instrument:
         return {"error": f"{plugin.name} is an instrument, not an effect"}
     channels = None
@@ -82,13 +82,15 @@ def _position(knob: dict, turned: bool) -> float | bool | str:
 def _knob(plugin, name: str, parameter) -> dict | None:
     """One parameter, or None for what is no knob: meters and host bookkeeping (not automatable),
     bypass (we leave the effect out of the list instead), program switches (they move other knobs)."""
+    from plugin_host import PROGRAMS
+
     if not parameter.is_automatable or name == "bypass":
         return None
     if parameter.type is bool:
         return {"name": name, "kind": "switch", "default": float(getattr(plugin, name))}
     if parameter.type is str:
         choices = [str(choice) for choice in parameter.valid_values]
-        if len(choices) < 2 or "program" in name or "preset" in name:
+        if len(choices) < 2 or any(word in name for word in PROGRAMS):
             return None
         default = str(getattr(plugin, name))
         return {
@@ -106,8 +108,8 @@ def _knob(plugin, name: str, parameter) -> dict | None:
 
 
 if __name__ == "__main__":
-    # Run by path, this folder would come first and could shadow modules of the same name.
-    sys.path.pop(0)
+    # Last, not first: nothing in this folder may stand in for a library of the same name.
+    sys.path.append(sys.path.pop(0))
     answer = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
