@@ -109,7 +109,6 @@ class Population:
         """What `listener` makes of every candidate, (n, ...), no sound kept longer than its group.
 
         `listener` maps sounds (count, windows, channels, time) to (count, ...); it runs in the workers.
-        DaiwMasterError where one of these is ended from outside.
         """
         settings, back = _by_length(settings)
         task = self._task(settings, SAMPLES_AT_ONCE)

@@ -20,13 +20,15 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from daiw_master.errors import DaiwMasterError
 from daiw_master.stack import accelerated
+from daiw_master.stack.effect import Effect
+from daiw_master.stack.plugin import PEDALBOARD
 from daiw_master.stack.population_task import Listener, Made, Task
 from daiw_master.stack.population_worker import receive, send
 
@@ -53,7 +55,13 @@ class _Packer(pickle.Pickler):
     def reducer_override(self, thing: object):
         if isinstance(thing, torch.Tensor) and thing.untyped_storage().nbytes() > thing.nbytes:
             return thing.clone().__reduce_ex__(pickle.HIGHEST_PROTOCOL)  # not all that a view was cut from
+        if isinstance(thing, Effect) and PEDALBOARD.get(thing.name) is thing:
+            return _row, (thing.name,)
         return NotImplemented
+
+
+def _row(name: str) -> Effect:
+    return PEDALBOARD[name]
 
 
 class Job:
@@ -91,9 +99,9 @@ class Crew:
             thread.join()
 
     def try_on(self, job: Job, which: slice) -> object | None:
-        """A group worked out by a worker; None where none is free or it could not.
+        """A group worked out by a worker; None where none is free, or it could not.
 
-        DaiwMasterError where the worker died over it.
+        A worker that is gone is told of in one warning, and never asked again.
         """
         if job.message is None:
             return None
@@ -101,7 +109,16 @@ class Crew:
             worker = self._free.get_nowait()
         except queue.Empty:
             return None
-        made = worker.work(job, which)
+        try:
+            made = worker.work(job, which)
+        except (OSError, ValueError, EOFError):
+            warnings.warn(
+                f"a worker process {worker.end()}; its share is done by those that are left "
+                "(fewer workers need less memory)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None
         self._free.put(worker)
         return made
 
@@ -130,19 +147,13 @@ class _Worker:
             return False
 
     def work(self, job: Job, which: slice) -> object | None:
-        try:
-            if self._job is not job:
-                send(self.process.stdin, job.message)
-                self._job = job
-            send(self.process.stdin, pickle.dumps(("group", which.start, which.stop)))
-            return pickle.loads(receive(self.process.stdout))
-        except (OSError, ValueError, EOFError):
-            raise DaiwMasterError(
-                f"a worker process {self._end()} over candidates {which.start} to {which.stop - 1}; "
-                "where memory is short, fewer workers need less of it"
-            ) from None
+        if self._job is not job:
+            send(self.process.stdin, job.message)
+            self._job = job
+        send(self.process.stdin, pickle.dumps(("group", which.start, which.stop)))
+        return pickle.loads(receive(self.process.stdout))
 
-    def _end(self) -> str:
+    def end(self) -> str:
         """How it ended, in words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self.process.wait(5)
