@@ -11,7 +11,8 @@ import torch
 
 from daiw_master.neural.descriptor import layout
 from daiw_master.training.style.fit import Recipe, fit, together
-from daiw_master.training.style.objectives import contrastive
+from daiw_master.training.style.objectives import Contrast, Pretext, contrastive
+from daiw_master.training.style.shards import Blocks
 
 NUMBERS = max(part.stop for part in layout().values())
 QUICK = Recipe(steps=120, blocks_a_step=4, hidden=32, mid_size=12, side_hidden=8, side_size=4, dropout=0.0)
@@ -54,7 +55,7 @@ def test_the_loss_is_what_the_paper_says():
 
 def test_equal_chains_find_each_other_on_contents_never_heard():
     features = corpus(32)
-    encoder = fit(features[:24], QUICK, quiet)
+    encoder = fit(Contrast(features[:24]), replace(QUICK, steps=50, learning_rate=3e-3), quiet)
     fresh = torch.from_numpy(features[24:].astype(np.float32))
     z = encoder.head(fresh.flatten(0, 2)).unflatten(0, fresh.shape[:3])
     alike = torch.einsum("bcd,bed->bce", z[:, 0], z[:, 1])
@@ -66,7 +67,7 @@ def test_equal_chains_find_each_other_on_contents_never_heard():
 def test_an_interrupted_fit_ends_where_the_other_does(tmp_path, monkeypatch):
     features, recipe = corpus(8), replace(QUICK, steps=20, dropout=0.2)
     monkeypatch.setattr("daiw_master.training.style.fit.LOG_EVERY", 5)
-    whole = fit(features, recipe, quiet)
+    whole = fit(Contrast(features), recipe, quiet)
     monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 100)).__next__)
 
     def power_cut(step: int, steps: int, loss: float) -> None:
@@ -75,19 +76,35 @@ def test_an_interrupted_fit_ends_where_the_other_does(tmp_path, monkeypatch):
 
     kept = tmp_path / "fit.pt"
     with pytest.raises(KeyboardInterrupt):
-        fit(features, recipe, power_cut, kept)
+        fit(Contrast(features), recipe, power_cut, kept)
     assert kept.exists()
-    resumed = fit(features, recipe, quiet, kept)
+    resumed = fit(Contrast(features), recipe, quiet, kept)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
 
 
 def test_members_side_by_side_say_what_each_said():
     features = corpus(8)
-    alone = [fit(features, replace(QUICK, steps=5, seed=seed), quiet) for seed in (0, 1)]
+    alone = [fit(Contrast(features), replace(QUICK, steps=5, seed=seed), quiet) for seed in (0, 1)]
     both = together(alone)
     x = torch.from_numpy(features[0].reshape(-1, NUMBERS).astype(np.float32))
     apart = [member.parts(x) for member in alone]
     expected = torch.cat([apart[0][0], apart[1][0], apart[0][1], apart[1][1]], -1)
     torch.testing.assert_close(torch.cat(both.parts(x), -1), expected)
     assert both.size == 2 * alone[0].size and both.mid_size == 2 * alone[0].mid_size
+
+
+def test_the_pretext_learns_which_effect_it_was(monkeypatch):
+    monkeypatch.setattr("daiw_master.training.style.fit.LOG_EVERY", 10)
+    draw = np.random.default_rng(1)
+    features, dry = corpus(24).reshape(24, 4, 10, -1), draw.normal(size=(24, 4, NUMBERS)).astype(np.float16)
+    effects, presets = draw.integers(0, 3, (24, 10)), draw.integers(0, 4, (24, 10))
+    done = draw.normal(size=(3, NUMBERS))[effects] + draw.normal(size=(4, NUMBERS))[presets]
+    features = (features + 2.0 * done[:, None]).astype(np.float16).reshape(24, 40, -1)
+    effects[12:], presets[12:] = -1, -1  # ordinary blocks, which the pretext leaves alone
+    blocks = Blocks(features, dry, np.full((24, 10), "S"), np.full(24, "pretext"), effects, presets, ())
+    lesson, lost = Pretext(blocks, 16, hidden=16), []
+    assert len(lesson.features) == 12
+    fit(lesson, replace(QUICK, steps=60, learning_rate=1e-2), lambda step, steps, loss: lost.append(loss))
+    guessing = np.log(3) + np.log(4)
+    assert lost[0] > 0.8 * guessing and lost[-1] < 0.85 * guessing

@@ -44,6 +44,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     blocks.add_argument("--until", metavar="HH:MM", help="begin nothing after this time of today")
     blocks.set_defaults(step=_blocks)
+    fit = steps.add_parser("fit", help="fit the encoder to the blocks; an interrupted fit goes on")
+    fit.add_argument("--name", default="train", help="which blocks")
+    fit.add_argument(
+        "--objective", choices=("contrast", "pretext"), default="contrast",
+        help="equal chains find each other, or AFx-Rep's: which effect, which preset",
+    )  # fmt: skip
+    fit.add_argument("--members", type=int, default=2, help="networks side by side, each of its own seed")
+    fit.add_argument("--steps", type=int, default=6000)
+    fit.add_argument("--blocks", type=int, help="only so many blocks")
+    fit.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
+    fit.set_defaults(step=_fit)
+    card = steps.add_parser("card", help="write the model card")
+    card.add_argument("--name", default="train", help="which blocks")
+    card.add_argument("--weights", type=Path, help="the fitted encoder")
+    card.add_argument("--results", type=Path, help="JSON object of results to set down")
+    card.add_argument("-o", "--output", type=Path, required=True, help="markdown file")
+    card.set_defaults(step=_card)
     for step in steps.choices.values():
         step.add_argument("--data", type=Path, required=True, help="folder for clips, blocks and logs")
         step.add_argument("--seed", type=int, default=0)
@@ -90,6 +107,54 @@ def _blocks(options: argparse.Namespace) -> None:
         say=_say,
     )
     _say(f"{made} blocks are there")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    import torch
+
+    from daiw_master.files.atomic import staged
+    from daiw_master.neural.encoder import save_encoder
+    from daiw_master.training.style.fit import Recipe, fit, together
+    from daiw_master.training.style.objectives import Contrast, Pretext
+    from daiw_master.training.style.shards import Shards
+
+    torch.set_num_threads(options.processes)
+    shards = Shards(options.data, options.name)
+    blocks = shards.load(options.blocks)
+    members = []
+    for member in range(options.members):
+        recipe = Recipe(steps=options.steps, seed=options.seed + member)
+
+        def log(step: int, of: int, loss: float, member: int = member) -> None:
+            _say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")
+
+        if options.objective == "pretext":
+            lesson = Pretext(blocks, recipe.mid_size + recipe.side_size)
+        else:
+            lesson = Contrast(blocks.by_content)
+        checkpoint = options.data / f"fit-{options.name}-{options.objective}-{recipe.seed}.checkpoint"
+        members.append(fit(lesson, recipe, log, checkpoint))
+    told = {
+        "data": shards.manifest["hash"],
+        "descriptor": shards.manifest["descriptor"],
+        "blocks": str(len(blocks.features)),
+        "objective": options.objective,
+        "recipe": repr(recipe),
+        "members": str(options.members),
+        "licence": "GPL-3.0-or-later",
+    }
+    with staged(options.output) as part:
+        save_encoder(together(members), part, told)
+    _say(f"wrote {options.output}")
+
+
+def _card(options: argparse.Namespace) -> None:
+    from daiw_master.files.atomic import write_text_atomic
+    from daiw_master.training.style.card import card, read_results
+
+    results = read_results(options.results) if options.results else None
+    write_text_atomic(options.output, card(options.data, options.name, options.weights, results))
+    _say(f"wrote {options.output}")
 
 
 def _today(clock: str) -> float:

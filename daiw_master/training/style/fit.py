@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from daiw_master.neural.encoder import StyleEncoder
-from daiw_master.training.style.objectives import contrastive
+from daiw_master.training.style.objectives import Lesson
 
 #: Told the step, of how many, and the loss averaged since the last time.
 Log = Callable[[int, int, float], None]
@@ -28,7 +28,6 @@ class Recipe:
     blocks_a_step: int = 8
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
-    temperature: float = 0.1
     dropout: float = 0.3
     hidden: int = 768
     mid_size: int = 96
@@ -50,8 +49,8 @@ def standardised(encoder: StyleEncoder, features: np.ndarray, rows: int = 40_000
     encoder.scale.copy_(torch.where(spread > 1e-4, 1.0 / spread.clamp_min(1e-4), 0.0))
 
 
-def fit(features: np.ndarray, recipe: Recipe, log: Log, checkpoint: Path | None = None) -> StyleEncoder:
-    """One encoder of one member, fitted to described blocks (blocks, contents, chains, numbers).
+def fit(lesson: Lesson, recipe: Recipe, log: Log, checkpoint: Path | None = None) -> StyleEncoder:
+    """One encoder of one member that has learned its lesson.
 
     The learning rate falls along a cosine; what is returned is the average of the weights over the last
     steps (Izmailov et al. 2018), its batch statistics taken anew. With `checkpoint` a fit that was
@@ -60,16 +59,18 @@ def fit(features: np.ndarray, recipe: Recipe, log: Log, checkpoint: Path | None 
     torch.manual_seed(recipe.seed)
     shape = {k: getattr(recipe, k) for k in ("hidden", "mid_size", "side_hidden", "side_size", "dropout")}
     encoder = StyleEncoder(**shape)
+    features = lesson.features
     standardised(encoder, features)
+    learner = torch.nn.ModuleList([encoder, lesson.modules])
     optimiser = torch.optim.AdamW(
-        encoder.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        learner.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     averaged = {name: torch.zeros_like(p) for name, p in encoder.named_parameters()}
     counted, first = 0, 0
     if checkpoint is not None and checkpoint.exists():
         kept = torch.load(checkpoint, weights_only=True)
         if kept["recipe"] == asdict(recipe) and kept["blocks"] == len(features):
-            encoder.load_state_dict(kept["encoder"])
+            learner.load_state_dict(kept["learner"])
             optimiser.load_state_dict(kept["optimiser"])
             averaged, counted, first = kept["averaged"], kept["counted"], kept["step"]
     encoder.train()
@@ -80,10 +81,10 @@ def fit(features: np.ndarray, recipe: Recipe, log: Log, checkpoint: Path | None 
         chosen = torch.randperm(len(features))[: recipe.blocks_a_step]
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * _rate(step, recipe.steps)
-        loss = contrastive(_embedded(encoder, features, chosen), recipe.temperature)
+        loss = lesson.loss(encoder, chosen)
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(encoder.parameters(), 5.0)
+        torch.nn.utils.clip_grad_norm_(learner.parameters(), 5.0)
         optimiser.step()
         lost.append(float(loss.detach()))
         if step >= recipe.steps * (1.0 - recipe.averaged):
@@ -97,7 +98,7 @@ def fit(features: np.ndarray, recipe: Recipe, log: Log, checkpoint: Path | None 
                 last_kept = time.monotonic()
                 kept = {
                     "recipe": asdict(recipe), "blocks": len(features), "step": step + 1,
-                    "encoder": encoder.state_dict(), "optimiser": optimiser.state_dict(),
+                    "learner": learner.state_dict(), "optimiser": optimiser.state_dict(),
                     "averaged": averaged, "counted": counted,
                 }  # fmt: skip
                 torch.save(kept, checkpoint.with_suffix(".part"))
@@ -106,7 +107,7 @@ def fit(features: np.ndarray, recipe: Recipe, log: Log, checkpoint: Path | None 
         with torch.no_grad():
             for name, p in encoder.named_parameters():
                 p.copy_(averaged[name])
-        _statistics_anew(encoder, features, recipe)
+        _statistics_anew(encoder, lesson, recipe)
     return encoder.eval().requires_grad_(False)
 
 
@@ -128,14 +129,8 @@ def _rate(step: int, steps: int) -> float:
     return warm_up * (0.05 + 0.95 * 0.5 * (1.0 + math.cos(math.pi * step / steps)))
 
 
-def _embedded(encoder: StyleEncoder, features: np.ndarray, chosen: torch.Tensor) -> torch.Tensor:
-    blocks = np.asarray(features[np.sort(chosen.numpy())], np.float32)
-    rows = torch.from_numpy(blocks)
-    return encoder.head(rows.flatten(0, 2)).unflatten(0, rows.shape[:3])
-
-
 @torch.no_grad()
-def _statistics_anew(encoder: StyleEncoder, features: np.ndarray, recipe: Recipe) -> None:
+def _statistics_anew(encoder: StyleEncoder, lesson: Lesson, recipe: Recipe) -> None:
     """Batch-norm statistics of averaged weights; those gathered on the way belong to none of them."""
     norms = [module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm1d)]
     for module in encoder.modules():
@@ -145,5 +140,6 @@ def _statistics_anew(encoder: StyleEncoder, features: np.ndarray, recipe: Recipe
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over all batches
     torch.manual_seed(recipe.seed)
-    for chosen in torch.randperm(len(features))[: 8 * recipe.blocks_a_step].split(recipe.blocks_a_step):
-        _embedded(encoder, features, chosen)
+    some = torch.randperm(len(lesson.features))[: 8 * recipe.blocks_a_step]
+    for chosen in some.split(recipe.blocks_a_step):
+        lesson.loss(encoder, chosen)
