@@ -25,8 +25,14 @@ MIDDLE, DECAYS_S = (0.2, 0.8), (0.6, 2.5)
 
 def sound(seconds: float, batch: int = 1) -> torch.Tensor:
     """(batch, 2, time): a beat of tones and noise, soft then loud, every copy a little different."""
+    return sound_at(RATE, round(seconds * RATE), batch)
+
+
+def sound_at(rate: int, samples: int, batch: int = 1) -> torch.Tensor:
+    """The same at another rate, so many samples of it."""
+    seconds = samples / rate
     generator = torch.Generator().manual_seed(4)
-    time = torch.arange(round(seconds * RATE), dtype=torch.float64) / RATE
+    time = torch.arange(samples, dtype=torch.float64) / rate
     beat = torch.exp(-7 * torch.remainder(time, 0.5))
     tones = sum(torch.sin(6.2832 * hz * time) / n for n, hz in enumerate((55, 220, 331, 662, 1320, 2640), 1))
     hiss = 0.1 * torch.randn(batch, 2, len(time), generator=generator, dtype=torch.float64)
