@@ -15,6 +15,7 @@ S  a single effect at one of its ten fixed presets (the pretext: which effect, w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 
@@ -166,6 +167,12 @@ def style_of(chain: Chain) -> str | None:
         if all(limits[0] <= value <= limits[1] for value, limits in pairs):
             return style
     return None
+
+
+def digest() -> str:
+    """Which way of drawing this is: a hash of all ranges and shares."""
+    told = repr((KNOBS, WEIGHTS, WEIGHTS_WITHOUT, LIGHT_COMPRESSOR, _OWN_SHARES, _D_GAINS, _ALWAYS))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def _knobs(step: Mapping) -> list[tuple[str, float]]:

@@ -95,6 +95,7 @@ def make(
         list_path.parent.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(array_path, "w+", np.int16, (max(len(slots), 1), 2, CLIP))
         _append(list_path, [{"format": FORMAT, "plan": plan, "rows": len(slots), "rate": RATE}])
+    _drop_half_a_line(list_path)
     there = {line["row"] for line in lines}
     todo: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
@@ -223,9 +224,16 @@ def _append(path: Path, lines: Sequence[dict]) -> None:
 
 
 def _read_list(path: Path) -> tuple[dict, list[dict]]:
-    """The first line and the others; a last line cut short by a kill is forgotten, its clip made again."""
+    """The first line and the others; a last line cut short by a kill does not count."""
     if not path.is_file():
         return {}, []
     text = path.read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    lines = [json.loads(line) for line in text[: text.rfind("\n") + 1].split("\n") if line]
     return (lines[0], lines[1:]) if lines else ({}, [])
+
+
+def _drop_half_a_line(path: Path) -> None:
+    blob = path.read_bytes()
+    if not blob.endswith(b"\n"):
+        with open(path, "r+b") as file:
+            file.truncate(blob.rfind(b"\n") + 1)

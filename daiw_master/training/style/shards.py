@@ -8,11 +8,12 @@ seed, other contents or another descriptor does not go on in the same folder.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from daiw_master.errors import InputError
-from daiw_master.training.style.blocks import CHAINS, SHARD, make_block
+from daiw_master.training.style.blocks import CHAINS, CONTENTS, SHARD, make_block
 from daiw_master.training.style.contents import Store, one_thread
 
 DOMAINS = ("midi", "audio", "speech")
@@ -43,6 +44,11 @@ class Blocks:
     presets: np.ndarray
     facts: tuple[dict, ...]
 
+    @property
+    def by_content(self) -> np.ndarray:
+        """The features as (n, 4 contents, 10 chains, D)."""
+        return self.features.reshape(len(self.features), CONTENTS, CHAINS, -1)
+
 
 class Shards:
     """The shards of one data set, also while more are being made."""
@@ -62,21 +68,25 @@ class Shards:
             raise InputError(
                 f"{self.folder} holds no blocks; make them by `python -m daiw_master.training.style blocks`"
             )
-        features, dry, facts = [], [], []
-        for path in paths:
+        facts: list[dict] = []
+        features = dry = np.empty(0)
+        for number, path in enumerate(paths):
             with np.load(path) as shard:
-                features.append(shard["features"])
-                dry.append(shard["dry"])
+                if not number:  # one array from the start: the data are too large to hold twice
+                    whole = len(paths) * SHARD
+                    features = np.empty((whole, *shard["features"].shape[1:]), np.float16)
+                    dry = np.empty((whole, *shard["dry"].shape[1:]), np.float16)
+                features[number * SHARD : (number + 1) * SHARD] = shard["features"]
+                dry[number * SHARD : (number + 1) * SHARD] = shard["dry"]
                 facts += json.loads(shard["facts"].tobytes())
-        of_chains = [[chain for chain in block["chains"]] for block in facts]
         cut = slice(most)
 
-        def told(key: str, missing: int) -> np.ndarray:
-            return np.array([[chain.get(key, missing) for chain in block] for block in of_chains])[cut]
+        def told(key: str, missing: int | str) -> np.ndarray:
+            return np.array([[chain.get(key, missing) for chain in b["chains"]] for b in facts])[cut]
 
         return Blocks(
-            np.concatenate(features)[cut],
-            np.concatenate(dry)[cut],
+            features[cut],
+            dry[cut],
             told("kind", ""),
             np.array([block["mode"] for block in facts])[cut],
             told("effect", -1),
@@ -106,33 +116,33 @@ def make(
     _agree(folder, _manifest(data, split, seed, without_retrieval))
     shards = range(-(-count // SHARD))
     todo = [number for number in shards if not _path(folder, number).is_file()]
-    start, done = time.monotonic(), 0
     say(f"{name}: {len(shards) - len(todo)} of {len(shards)} shards are there")
-
-    def report() -> None:
+    start = time.monotonic()
+    jobs = ((str(data), name, split, seed, number, without_retrieval) for number in todo)
+    for done, _ in enumerate(_made(jobs, processes, until), 1):
         elapsed = time.monotonic() - start
         left = (len(todo) - done) * elapsed / done
-        renders = done * SHARD * 4 * CHAINS / elapsed
+        renders = done * SHARD * CONTENTS * CHAINS / elapsed
         progress = f"{done * SHARD} of {len(todo) * SHARD} blocks"
         say(f"{name}: {progress}, {renders:.0f} renders/s, {left:.0f} s left")
+    return SHARD * sum(_path(folder, number).is_file() for number in shards)
 
+
+def _made(jobs: Iterator[tuple], processes: int, until: float | None) -> Iterator[None]:
+    """Do the jobs, so many at a time, and yield after each; none is begun after `until`."""
+    timely = itertools.takewhile(lambda _: until is None or time.time() < until, jobs)
+    if processes < 2:
+        for job in timely:
+            yield _make_shard(*job)
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=one_thread) as pool:
-        waiting, running = iter(todo), set()
-        while True:
-            while len(running) < processes and (until is None or time.time() < until):
-                number = next(waiting, None)
-                if number is None:
-                    break
-                running.add(pool.submit(_make_shard, str(data), name, split, seed, number, without_retrieval))
-            if not running:
-                break
+        running = {pool.submit(_make_shard, *job) for job in itertools.islice(timely, processes)}
+        while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(_make_shard, *job) for job in itertools.islice(timely, len(finished))}
             for future in finished:
-                future.result()
-                done += 1
-            report()
-    return SHARD * sum(_path(folder, number).is_file() for number in shards)
+                yield future.result()
 
 
 def _make_shard(data: str, name: str, split: str, seed: int, number: int, without: bool) -> None:
@@ -182,6 +192,7 @@ def _manifest(data: Path, split: str, seed: int, without: bool) -> dict:
         "kinds": chains.WEIGHTS_WITHOUT if without else chains.WEIGHTS,
         "clips": {domain: len(rows) for domain, rows in clips.items()},
         "contents": hashlib.sha256(json.dumps(clips).encode()).hexdigest()[:16],
+        "chains": chains.digest(),
         "descriptor": descriptor_digest(),
     }
     return {**told, "hash": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}

@@ -1,0 +1,121 @@
+"""The model card: what the encoder heard, what it was taught, and what may be done with it, from the data."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from daiw_master.errors import InputError
+from daiw_master.training.style.blocks import CHAINS, CONTENTS, MODES, SHARD
+from daiw_master.training.style.contents import Store
+from daiw_master.training.style.shards import Shards
+from daiw_master.training.style.works import DOMAINS, SPLITS
+
+#: Kinds of chain in words.
+KINDS = {
+    "A": "one to five of the ten retrieval effects",
+    "B": "shelves and peaks up to 26/18 dB, mostly with a compressor",
+    "C": "one to six of the retrieval effects and equaliser bands together",
+    "D": "a mastering engineer's shelves and light compressor",
+    "E": "modules of the house's own stack",
+    "F": "ZamEQ2 and ZamCompX2 (VST3)",
+    "I": "nothing",
+}
+
+
+def card(data: Path, name: str, weights: Path | None = None, results: Mapping | None = None) -> str:
+    """The card as markdown. InputError where the data are missing; `results` is a table of name: value."""
+    shards = Shards(data, name)
+    if not shards.paths:
+        raise InputError(f"{shards.folder} holds no blocks; a card speaks of data that are there")
+    manifest = shards.manifest
+    blocks = len(shards.paths) * SHARD
+    lines = ["# The style encoder", ""]
+    if weights is not None:
+        lines += [*_fit(weights), ""]
+    lines += [
+        "## What it heard",
+        f"{blocks} blocks of {CONTENTS} contents under the same {CHAINS} chains: "
+        f"{blocks * CONTENTS * CHAINS} renders. Seed {manifest['seed']}, manifest {manifest['hash']}, "
+        f"descriptor {manifest['descriptor']}.",
+        "",
+        "| clips of 6 s | " + " | ".join(DOMAINS) + " |",
+        "|---|" + "---|" * len(DOMAINS),
+        *_clips(data),
+        "",
+        "Works, songs and voices were dealt to one side by a hash of their name before anything was "
+        "rendered; each side of the MIDI has soundfonts of its own:",
+        *_soundfonts(data),
+        "",
+        "Chains: "
+        + "; ".join(f"{share:.0%} {KINDS[kind]}" for kind, share in manifest["kinds"].items())
+        + ". "
+        "None lies within the five test styles; parameters are continuous, so none is of the lists of the "
+        "retrieval task.",
+        "Blocks: " + ", ".join(f"{share:.0%} {mode}" for mode, share in MODES.items()) + ".",
+        "",
+        "## Under which licences the training clips come",
+        *_licences(data),
+        "",
+        "The weights hold statistics of these sounds, none of the sounds.",
+    ]
+    if results:
+        lines += ["", "## What it reaches", "| | |", "|---|---|"]
+        lines += [f"| {key} | {value} |" for key, value in results.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _fit(weights: Path) -> Iterator[str]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights, "pt") as file:
+            told = file.metadata() or {}
+            count = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{weights} holds no weights: {error}") from None
+    yield f"{count / 1e6:.2f} M numbers, {weights.stat().st_size / 2**20:.1f} MB."
+    for key, value in sorted(told.items()):
+        yield f"- {key}: {value}"
+
+
+def _stores(data: Path, split: str) -> dict[str, Store]:
+    found = {}
+    for domain in DOMAINS:
+        if (Path(data) / "contents" / f"{split}-{domain}.jsonl").is_file():
+            found[domain] = Store(data, split, domain)
+    return found
+
+
+def _clips(data: Path) -> Iterator[str]:
+    for split in SPLITS:
+        stores = _stores(data, split)
+        cells = [f"{len(s)} of {len(s.groups)} works" if (s := stores.get(d)) else "none" for d in DOMAINS]
+        yield f"| {split} | " + " | ".join(cells) + " |"
+
+
+def _soundfonts(data: Path) -> Iterator[str]:
+    for split in SPLITS:
+        store = _stores(data, split).get("midi")
+        if store:
+            counted = Counter(entry.soundfont for entry in store.entries)
+            yield f"- {split}: " + ", ".join(f"{font} ({n} clips)" for font, n in counted.most_common())
+
+
+def _licences(data: Path) -> Iterator[str]:
+    counted = Counter(e.licence or "unstated" for s in _stores(data, "train").values() for e in s.entries)
+    for licence, clips in sorted(counted.items()):
+        yield f"- {licence}: {clips} clips"
+
+
+def read_results(path: Path) -> dict:
+    """A JSON object of results. InputError where it is none."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} holds no results in JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds a {type(found).__name__}; results are one JSON object")
+    return found

@@ -1,0 +1,127 @@
+"""Blocks: the same numbers for the same seed, whoever makes them and however often they were stopped."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from daiw_master.audio import Audio
+from daiw_master.errors import InputError
+from daiw_master.files import write_audio
+from daiw_master.training.style import blocks, card, chains, contents, shards
+from daiw_master.training.style.augment import LOWEST_LEVEL_DB, around, augmented
+from daiw_master.training.style.clips import CLIP, RATE
+from daiw_master.training.style.slots import deal
+from daiw_master.training.style.works import folder_corpus
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Contents of five works: noise in pulses, each at a pace of its own."""
+    folder = tmp_path_factory.mktemp("data")
+    recordings = folder / "recordings"
+    recordings.mkdir()
+    for n in range(5):
+        draw = torch.Generator().manual_seed(n)
+        time = torch.arange(8 * RATE) / RATE
+        pulses = torch.exp(-6 * (time * (2 + n) % 1))
+        samples = 0.1 * torch.randn(2, time.numel(), generator=draw).clamp(-4, 4) * pulses
+        write_audio(Audio(samples, RATE), recordings / f"work{n}.wav")
+    slots = deal(folder_corpus(recordings, "audio", "train"), 5, 0)
+    contents.make(folder, "train", "audio", slots, 1, quiet)
+    return folder
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Shards of one block, contents by the pair and three chains: seconds become tenths."""
+    for module in (blocks, shards, card):
+        monkeypatch.setattr(module, "SHARD", 1)
+        monkeypatch.setattr(module, "CHAINS", 3)
+    for module in (blocks, shards, card):
+        monkeypatch.setattr(module, "CONTENTS", 2)
+
+
+def test_a_content_in_another_guise_keeps_its_length_and_level():
+    clip = np.random.default_rng(0).normal(size=(2, CLIP)).astype(np.float32)
+    peaks = []
+    for seed in range(12):
+        other = augmented(clip, np.random.default_rng(seed))
+        assert other.shape == (2, CLIP) and other.dtype == np.float32
+        assert np.array_equal(other, augmented(clip, np.random.default_rng(seed)))
+        peaks.append(20 * np.log10(np.abs(other).max()))
+    assert LOWEST_LEVEL_DB - 1e-3 <= min(peaks) < -5 and -4 < max(peaks) <= 1e-3
+
+
+def test_a_clip_goes_round_without_a_jump():
+    time = np.arange(CLIP) / RATE
+    clip = np.stack([np.sin(2 * np.pi * 50.3 * time)] * 2).astype(np.float32)
+    step = np.abs(np.diff(around(clip, CLIP // 2, CLIP))).max()
+    assert step < 3 * np.abs(np.diff(clip)).max()
+    assert np.array_equal(around(clip, 0, 1000), clip[:, :1000])
+
+
+def test_silence_and_what_is_not_a_number_are_no_renders():
+    heard = np.random.default_rng(0).normal(size=(2, blocks.WINDOW)).astype(np.float32)
+    assert blocks._heard(heard, 1e-6)
+    assert not blocks._heard(heard * 1e-5, 1e-6)
+    assert not blocks._heard(heard * np.nan, 1e-6)
+    heard[:, blocks.WINDOW // 3 :] = 0.0
+    assert not blocks._heard(heard, 1e-6), "a third of sound and then nothing"
+
+
+def test_a_chain_that_leaves_silence_is_drawn_again(data, small, monkeypatch):
+    mute = []
+    really = chains.render
+
+    def render(chain, sound):
+        if not mute:
+            mute.append(chain)
+        return np.zeros_like(sound) if chain is mute[0] else really(chain, sound)
+
+    monkeypatch.setattr(blocks.chains, "render", render)
+    block = blocks.make_block(shards.stores_of(data, "train"), 0, 0)
+    assert len(block.facts["chains"]) == 3
+    assert mute and mute[0] not in block.facts["chains"]
+
+
+@pytest.mark.usefixtures("small")
+def test_blocks_follow_from_their_number_and_a_stopped_run_goes_on(data, monkeypatch):
+    assert shards.make(data, 1, processes=1, seed=5, say=quiet) == 1
+    assert shards.make(data, 3, processes=1, seed=5, say=quiet) == 3
+    found = shards.Shards(data).load()
+    size = found.features.shape[-1]
+    assert found.features.shape == (3, 6, size) and found.features.dtype == np.float16
+    assert found.by_content.shape == (3, 2, 3, size) and found.dry.shape == (3, 2, size)
+    assert found.kinds.shape == found.effects.shape == (3, 3) and set(found.modes) <= set(blocks.MODES)
+    assert np.isfinite(found.features).all()
+    alone = blocks.make_block(shards.stores_of(data, "train"), 5, 2)
+    assert np.array_equal(alone.features, found.features[2]) and np.array_equal(alone.dry, found.dry[2])
+    assert found.facts[2] == json.loads(json.dumps(alone.facts))
+    assert len({c["group"] for c in alone.facts["contents"]}) == 2, "contents are of different works"
+    # where a single effect was asked for, both labels say which
+    assert all((found.effects[b] >= 0).all() == (found.modes[b] == "pretext") for b in range(3))
+    with pytest.raises(InputError, match="another seed"):
+        shards.make(data, 3, processes=1, seed=6, say=quiet)
+    told = card.card(data, "train", results={"zero-shot": "0.9"})
+    assert "3 blocks of 2 contents" in told and "5 of 5 works" in told and "| zero-shot | 0.9 |" in told
+
+
+@pytest.mark.usefixtures("small")
+def test_no_block_is_begun_after_the_time_given(data):
+    assert shards.make(data, 2, name="late", processes=1, until=0.0, say=quiet) == 0
+    with pytest.raises(InputError, match="holds no blocks"):
+        shards.Shards(data, "late").load()
+
+
+def test_too_few_works_are_refused(data, monkeypatch):
+    monkeypatch.setattr(blocks, "CONTENTS", 6)
+    with pytest.raises(InputError, match="6 different works"):
+        blocks.make_block(shards.stores_of(data, "train"), 0, 0)
