@@ -7,19 +7,10 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from daiw_master.errors import DaiwMasterError
+from daiw_master.knobs.vst3 import VST3_FOLDERS, installed_vst3
 
-#: Where hosts look for VST3 effects: Linux, macOS, Windows (Steinberg VST3 SDK, "Plug-in locations").
-VST3_FOLDERS = (
-    "/usr/lib/vst3",
-    "/usr/local/lib/vst3",
-    "~/.vst3",
-    "/Library/Audio/Plug-Ins/VST3",
-    "~/Library/Audio/Plug-Ins/VST3",
-    "C:/Program Files/Common Files/VST3",
-)
 #: How many plugins are named before the rest is only counted.
 _NAMED_PLUGINS = 6
 
@@ -97,18 +88,10 @@ def _plugins() -> Check:
     if importlib.util.find_spec("pedalboard") is None:
         return Check("plugins", False, "pedalboard is missing", "pip install pedalboard")
     version = importlib.metadata.version("pedalboard")
-    names = sorted({path.stem for path in _vst3_files()})
+    names = sorted({path.stem for path in installed_vst3(VST3_FOLDERS)})
     if not names:
         advice = "optional: VST3 effects in a standard folder, e.g. `apt install zam-plugins`"
         return Check("plugins", True, f"pedalboard {version}, no VST3 found", advice)
     more = f" and {len(names) - _NAMED_PLUGINS} more" if len(names) > _NAMED_PLUGINS else ""
     found = f"pedalboard {version}, {len(names)} VST3: {', '.join(names[:_NAMED_PLUGINS])}{more}"
     return Check("plugins", True, found)
-
-
-def _vst3_files() -> Iterator[Path]:
-    for folder in VST3_FOLDERS:
-        try:
-            yield from Path(folder).expanduser().glob("*.vst3")
-        except (OSError, RuntimeError):  # unreadable, or no home to expand
-            continue

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from daiw_master.errors import UnknownNameError
+from daiw_master.knobs.vst3 import find_vst3
 from daiw_master.stack.automation import AUTOMATION
 from daiw_master.stack.bits import BITS
 from daiw_master.stack.chain import Stack
@@ -54,9 +56,10 @@ def in_house_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def effect_named(name: str) -> Effect:
-    """An effect by its name, one of pedalboard's (`pedalboard_chorus`), or the path of a .vst3."""
+    """An effect by its name, one of pedalboard's (`pedalboard_chorus`), or a .vst3: its path, or its
+    file's name in the system's folders."""
     if name.endswith(".vst3"):
-        return effect_from_vst3(name)
+        return effect_from_vst3(find_vst3(name, Path()) or name)
     rows = EFFECTS | PEDALBOARD
     if name not in rows:
         raise UnknownNameError("effect", name, rows)

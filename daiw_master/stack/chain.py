@@ -13,13 +13,16 @@ from daiw_master.stack.effect import Effect, Setting, check_batch
 from daiw_master.stack.flow import AtOnce, Flow, merged
 
 
-def qualified(effects: Sequence[Effect]) -> dict[str, Effect]:
-    """Each effect under its place name: a second `eq` in one chain is `eq_2`."""
+def qualified(effects: Sequence[Effect], names: Sequence[str] | None = None) -> dict[str, Effect]:
+    """Each effect under its place name: a second `eq` in one chain is `eq_2`.
+
+    `names` are what the places are to be called (default: as their effects).
+    """
     placed: dict[str, Effect] = {}
-    for effect in effects:
-        name, copy = effect.name, 2
+    for wanted, effect in zip(names or [effect.name for effect in effects], effects, strict=True):
+        name, copy = wanted, 2
         while name in placed:
-            name, copy = f"{effect.name}_{copy}", copy + 1
+            name, copy = f"{wanted}_{copy}", copy + 1
         placed[name] = effect
     return placed
 

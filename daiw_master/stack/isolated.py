@@ -29,8 +29,9 @@ from daiw_master.stack.isolated_worker import receive, send
 LOAD_TIMEOUT_S = 180.0
 #: For one sound a plugin has this long, and as many times the sound's own length.
 TIMEOUT_S, TIMEOUT_LENGTHS = 20.0, 4.0
-#: So many crashes in one run, and nobody starts the plugin again.
-MOST_CRASHES = 5
+#: So many crashes, or waits in vain, in one run, and nobody starts the plugin again: a search may meet a
+#: few settings that a plugin cannot bear, but not wait for it all day.
+MOST_CRASHES, MOST_HANGS = 20, 3
 
 _LOG = logging.getLogger("daiw_master")
 
@@ -132,7 +133,7 @@ class Isolated:
 
     def __init__(self, title: str, source: Mapping, timeout_s: float | None = None):
         self.title, self.source, self.timeout_s = title, source, timeout_s
-        self.crashes = 0
+        self.crashes = self.hangs = 0
         self._most = max(1, os.cpu_count() or 1)
         self._anew()
 
@@ -152,14 +153,16 @@ class Isolated:
         made: list[np.ndarray] = []
         fell_at: int | None = None
         while len(made) < len(wanted):
-            if self.crashes >= MOST_CRASHES:
-                raise PluginError(f"{self.title} crashed {self.crashes} times; it is not started again")
+            if self.crashes >= MOST_CRASHES or self.hangs >= MOST_HANGS:
+                often = f"crashed {self.crashes} times and hung {self.hangs} times"
+                raise PluginError(f"{self.title} {often}; it is not started again")
             try:
                 with self._worker() as worker:
                     for sound in worker.play(wave, rate, wanted[len(made) :], timeout_s):
                         made.append(sound)
             except Fallen as fall:
                 if fall.hung:
+                    self.hangs += 1
                     raise PluginError(f"{fall}; its process was ended") from None
                 self.crashes += 1
                 if fell_at == len(made):
