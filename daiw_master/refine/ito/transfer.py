@@ -1,0 +1,232 @@
+"""As if it had gone through the same hands: a dry piece through the general chain, after a reference.
+
+Two pieces of music are never alike, so a likeness alone leads astray: it is cheaper to bend the piece
+towards the reference's notes than to find the chain. What is searched is therefore what probably was
+done: a guess from one hearing of the reference says how likely each stage is and where its knobs stood
+(`neural.guess`), echoes are read off the reference to the sample, the likeliest lists of stages are
+heard, and the best are searched around the guess, each knob held as firmly as the guess is sure.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from daiw_master.errors import InputError
+from daiw_master.meters.loudness import integrated_loudness
+from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW
+from daiw_master.neural.guess import SUREST, guesser
+from daiw_master.refine.ito.echo import echo_times_s
+from daiw_master.refine.ito.general import KNOBS, at_positions, free_knobs, general_chain
+from daiw_master.refine.ito.listen import Encoder, Likeness
+from daiw_master.refine.ito.objective import Objective
+from daiw_master.refine.ito.positions import Positions
+from daiw_master.refine.ito.search import sound_like
+from daiw_master.stack.chain import run_chain
+from daiw_master.stack.population import Population
+from daiw_master.units import gain_from_db
+
+#: The guesser learnt with dry pieces this loud; thresholds and drive mean what they say there.
+DRY_LUFS = -20.0
+#: An echo stands out from the rest of the autocorrelation at least so far, in typical deviations.
+ECHO = 25.0
+#: How far an echo may stand from where the guess expects it, at least, in turns of the knob.
+ECHO_SPREAD = 0.12
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much is tried and what counts; the numbers were chosen on development pairs."""
+
+    #: Lists of stages that are heard, and how many of them are searched.
+    lists: int = 8
+    searched: int = 2
+    popsize: int = 12
+    generations: int = 8
+    sigma: float = 0.1
+    #: What a factor of e in a list's probability is worth, in similarity.
+    list_weight: float = 0.02
+    #: What one spread in every knob is worth, in similarity.
+    prior_weight: float = 0.02
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What the reference seems to have gone through: log odds of stages, knobs with their spreads (turns)."""
+
+    odds: dict[str, float]
+    places: dict[str, float]
+    spreads: dict[str, float]
+
+    def lists(self, most: int) -> list[tuple[tuple[str, ...], float]]:
+        """The likeliest lists of stages with the logarithm of their probability, best first."""
+        found = []
+        for chosen in itertools.product((False, True), repeat=len(self.odds)):
+            likely = sum(
+                -math.log1p(math.exp(-odds if there else odds))
+                for there, odds in zip(chosen, self.odds.values(), strict=True)
+            )
+            found.append(
+                (tuple(name for name, there in zip(self.odds, chosen, strict=True) if there), likely)
+            )
+        return sorted(found, key=lambda one: -one[1])[:most]
+
+
+@dataclass(frozen=True)
+class Transferred:
+    """A piece after the reference: its sound (2, time), the stages and settings that made it, the likeness.
+
+    `heard` counts candidates; `lists` tells the lists of stages that were heard with their costs.
+    """
+
+    sound: torch.Tensor
+    stages: tuple[str, ...]
+    settings: dict[str, float]
+    similarity: float
+    heard: int
+    lists: tuple[tuple[tuple[str, ...], float], ...] = field(default=())
+
+
+def believed(reference: torch.Tensor, weights: Path | None = None) -> Belief:
+    """A guess at what windows (windows, 2, time) of a reference went through; echoes set to the sample."""
+    with torch.no_grad():
+        odds, place, log_variance = (part.mean(0) for part in guesser(weights)(reference))
+    belief = Belief(
+        dict(zip(guesser(weights).stages, odds.clamp(-8, 8).tolist(), strict=True)),
+        dict(zip(guesser(weights).knobs, place.tolist(), strict=True)),
+        {
+            name: max(math.exp(value / 2), SUREST)
+            for name, value in zip(guesser(weights).knobs, log_variance.tolist(), strict=True)
+        },
+    )
+    return _with_echo(belief, reference)
+
+
+def _with_echo(belief: Belief, reference: torch.Tensor) -> Belief:
+    """The delay's time from the echo nearest to where it is believed; without an echo, hardly a delay."""
+    name = "delay.delay_s"
+    knob = next(knob for knob in KNOBS if knob.name == name)
+    spread = max(belief.spreads[name], ECHO_SPREAD)
+    best, strongest = None, 0.0
+    for seconds, height in echo_times_s(reference.transpose(0, 1).flatten(1), STYLE_RATE):
+        if height < ECHO or not knob.low <= seconds <= knob.high:
+            continue
+        off = (knob.normalised(seconds) - belief.places[name]) / spread
+        worth = math.log(height) - 0.5 * off**2
+        if best is None or worth > strongest:
+            best, strongest = seconds, worth
+    if best is None:
+        return Belief(
+            {**belief.odds, "delay": min(belief.odds["delay"], -4.0)}, belief.places, belief.spreads
+        )
+    return Belief(
+        belief.odds,
+        {**belief.places, name: knob.normalised(best)},
+        {**belief.spreads, name: 1e-4},
+    )
+
+
+def transfer(
+    x: torch.Tensor,
+    reference: torch.Tensor,
+    *,
+    recipe: Recipe | None = None,
+    belief: Belief | None = None,
+    seed: int = 0,
+    weights: Path | None = None,
+    guess_weights: Path | None = None,
+) -> Transferred:
+    """Make a dry piece x (2, time) sound as if it had gone through what the reference (2, time) went through.
+
+    Both at 48 kHz. The result is as loud as the reference. Deterministic for a seed. InputError for other
+    shapes.
+    """
+    recipe = recipe or Recipe()
+    for name, sound in (("the piece", x), ("the reference", reference)):
+        if sound.ndim != 2 or sound.shape[0] != 2:
+            raise InputError(f"{name} has shape {tuple(sound.shape)}; it must be (2, time)")
+    dry = louder(x, DRY_LUFS)
+    target_windows = _windows(reference)
+    belief = belief or believed(target_windows, guess_weights)
+    encoder = Encoder(weights)
+    with torch.no_grad():
+        target = torch.nn.functional.normalize(encoder(target_windows).mean(0), dim=-1).numpy()
+    windows = _windows(dry)
+    likeness = Likeness(target, encoder)
+    tried, heard = [], 0
+    for stages, likely in belief.lists(recipe.lists):
+        start = at_positions(stages, belief.places)
+        cost, similarity = _judged(windows, stages, start, likeness)
+        heard += 1
+        tried.append((cost - recipe.list_weight * likely, similarity, stages, start, likely))
+    tried.sort(key=lambda one: one[0])
+    found = []
+    for cost, similarity, stages, start, likely in tried[: max(1, recipe.searched)]:
+        moving = [n for n in free_knobs(stages) if belief.spreads[n] > 1e-3]
+        if not recipe.generations or not moving:
+            found.append((cost, similarity, stages, start))
+            continue
+        chain = general_chain(stages)
+        ends = free_knobs(stages)
+        result = sound_like(
+            windows, STYLE_RATE, chain, target,
+            start=start, free={name: ends[name] for name in moving},
+            prior=_turns(stages, chain, belief, start, moving), prior_weight=recipe.prior_weight,
+            route="evolution", popsize=recipe.popsize, generations=recipe.generations, sigma=recipe.sigma,
+            seed=seed, workers=1, weights=weights,
+        )  # fmt: skip
+        heard += result.evaluations
+        found.append((result.cost - recipe.list_weight * likely, result.similarity, stages, result.settings))
+    _, similarity, stages, settings = min(found, key=lambda one: one[0])
+    with torch.no_grad():
+        made = run_chain(general_chain(stages), dry[None], STYLE_RATE, settings)[0]
+    wanted = float(integrated_loudness(reference[None], STYLE_RATE))
+    told = tuple((stages, cost) for cost, _, stages, _, _ in tried)
+    return Transferred(louder(made, wanted), stages, settings, similarity, heard, told)
+
+
+def louder(x: torch.Tensor, loudness_lufs: float) -> torch.Tensor:
+    """x (2, time) at another loudness."""
+    return x * gain_from_db(loudness_lufs - float(integrated_loudness(x[None], STYLE_RATE)))
+
+
+def _windows(x: torch.Tensor) -> torch.Tensor:
+    """A sound (2, time) as windows (windows, 2, time), at most four, spread over it; a short one is one."""
+    if x.shape[-1] <= STYLE_WINDOW:
+        return x[None]
+    last = x.shape[-1] - STYLE_WINDOW
+    count = min(4, 1 + last // STYLE_WINDOW + 1)
+    starts = np.linspace(0, last, count).round().astype(int)
+    return torch.stack([x[:, start : start + STYLE_WINDOW] for start in starts])
+
+
+def _judged(
+    windows: torch.Tensor, stages: Sequence[str], settings: dict[str, float], likeness: Likeness
+) -> tuple[float, float]:
+    """(cost, similarity) of one list of stages at its settings; no stage at all is the piece itself."""
+    if not stages:
+        with torch.no_grad():
+            similarity = float(likeness(windows[None])[0, 0])
+        return 1.0 - similarity, similarity
+    population = Population(general_chain(stages), windows, STYLE_RATE, workers=1)
+    objective = Objective(population, Positions(population.space, settings), likeness)
+    judged = objective.judge(objective.positions.home[None])
+    return float(judged.cost[0]), float(judged.similarity[0])
+
+
+def _turns(stages, chain, belief: Belief, start, moving: list[str]) -> dict[str, float]:
+    """The belief's spreads, from turns of the general chain's ranges to turns of the rows' own."""
+    positions = Positions(Population(chain, torch.zeros(1, 2, 8), STYLE_RATE, workers=1).space, start)
+    spreads = {}
+    for knob in KNOBS:
+        if knob.name in moving:
+            row = positions.space[knob.name]
+            span = row.normalised(knob.high) - row.normalised(knob.low)
+            spreads[knob.name] = belief.spreads[knob.name] * span
+    return spreads

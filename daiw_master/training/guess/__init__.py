@@ -1,0 +1,1 @@
+"""How the guesser is taught: `python -m daiw_master.training.guess examples|fit --data DIR`."""

@@ -1,0 +1,63 @@
+"""`python -m daiw_master.training.guess examples|fit --data DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from daiw_master.errors import DaiwMasterError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; 0, or 2 with one line where it is refused."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.step(options)
+    except DaiwMasterError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m daiw_master.training.guess", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+    examples = steps.add_parser("examples", help="random parts of the general chain on the training clips")
+    examples.add_argument("--count", type=int, default=40_000)
+    examples.set_defaults(step=_examples)
+    fit = steps.add_parser("fit", help="fit the guesser to them (and to the encoder's blocks)")
+    fit.add_argument("--steps", type=int, default=6000)
+    fit.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
+    fit.set_defaults(step=_fit)
+    for step in steps.choices.values():
+        step.add_argument("--data", type=Path, required=True, help="folder of training.style's contents")
+        step.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+def _examples(options: argparse.Namespace) -> None:
+    import torch
+
+    from daiw_master.training.guess import examples
+    from daiw_master.training.style.shards import stores_of
+
+    torch.set_num_threads(1)
+    made = examples.make(options.data, stores_of(options.data, "train"), options.count, options.seed, _say)
+    _say(f"{made} examples are there")
+
+
+def _fit(options: argparse.Namespace) -> None:
+    from daiw_master.training.guess.fit import fit_from
+
+    fit_from(options.data, options.output, options.steps, options.seed, _say)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
