@@ -18,6 +18,7 @@ _HOME = {
     "process": "daiw_master.processing",
     "Result": "daiw_master.pipeline",
     "Options": "daiw_master.pipeline",
+    "embed_style": "daiw_master.neural.style",
     "Audio": "daiw_master.audio",
     "Stack": "daiw_master.stack",
     "Live": "daiw_master.live",

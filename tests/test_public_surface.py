@@ -24,6 +24,7 @@ PUBLIC = [
     "Result",
     "Stack",
     "Targets",
+    "embed_style",
     "explain",
     "master",
     "measure",

@@ -15,6 +15,7 @@ from daiw_master.cli.preset import preset as preset_commands
 from daiw_master.cli.process import process as process_command
 from daiw_master.cli.run import output_paths, run, slug
 from daiw_master.cli.stopping import Stopped, stoppable
+from daiw_master.cli.style import style as style_commands
 from daiw_master.errors import DaiwMasterError
 
 __all__ = ["main", "output_paths", "slug"]
@@ -47,6 +48,7 @@ def main() -> None:
 main.add_command(intent_commands)
 main.add_command(preset_commands)
 main.add_command(process_command)
+main.add_command(style_commands)
 
 
 @main.command()
