@@ -1,0 +1,124 @@
+"""`python -m benchmarks.style zero-shot | retrieval | parameters | prepare | draw`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.style import (
+    command,
+    parameters,
+    parameters_scores,
+    retrieval,
+    retrieval_scores,
+    sources,
+    zero_shot,
+    zero_shot_scores,
+)
+from benchmarks.style.clips import Shelf
+from benchmarks.style.trial_list import FOLDER, TrialList
+
+#: Trials of a frozen list and of one drawn from somebody's own files.
+TRIALS = {"dev": 150, "test": 400}
+EXAMPLES = {"dev": 30, "test": 40}
+PAIRS = {"dev": 4, "test": 20}
+#: Split of lists drawn from folders.
+OWN = "own"
+
+
+def zero_shot_command(arguments: Sequence[str]) -> int:
+    """Which of five styles is this, one example of each being known?"""
+    given = command.parser("zero-shot", zero_shot.__doc__ or "").parse_args(arguments)
+    methods, learnt = command.columns(given)
+    results, tables = {}, []
+    for trials, shelf in command.opened(given, zero_shot.ZeroShot, _zero_shot(given.seed)):
+        told = zero_shot_scores.scored(trials, methods, command.heard(given, trials, shelf), learnt)
+        results[trials.domain] = told
+        tables.append(zero_shot_scores.table(told, methods))
+    command.show(given, {"zero-shot": results}, tables)
+    return 0
+
+
+def retrieval_command(arguments: Sequence[str]) -> int:
+    """Which of 25 sounds went through the same chain?"""
+    given = command.parser("retrieval", retrieval.__doc__ or "").parse_args(arguments)
+    methods, _ = command.columns(given)
+    results, tables = {}, []
+    for trials, shelf in command.opened(given, retrieval.Retrieval, _retrieval(given.seed)):
+        told = retrieval_scores.scored(trials, methods, command.heard(given, trials, shelf))
+        results[trials.domain] = told
+        tables += [retrieval_scores.table(told, variant, methods) for variant in told["variants"]]
+    command.show(given, {"retrieval": results}, tables)
+    return 0
+
+
+def parameters_command(arguments: Sequence[str]) -> int:
+    """How far is the knob turned?"""
+    given = command.parser("parameters", parameters.__doc__ or "").parse_args(arguments)
+    methods, _ = command.columns(given)
+    results, tables = {}, []
+    for trials, shelf in command.opened(given, parameters.Parameters, _parameters(given.seed)):
+        told = parameters_scores.scored(trials, methods, command.heard(given, trials, shelf))
+        results[trials.name] = told
+        tables.append(parameters_scores.table(told, methods))
+    command.show(given, {"parameters": results}, tables)
+    return 0
+
+
+def prepare_command(arguments: Sequence[str]) -> int:
+    """Make every sound of the frozen lists once, so that scoring takes seconds."""
+    made = command.parser("prepare", prepare_command.__doc__ or "")
+    made.add_argument("--only", choices=("zero-shot", "retrieval", "parameters"), action="append")
+    given = made.parse_args(arguments)
+    for name, (kind, draw) in KINDS.items():
+        if not given.only or name in given.only:
+            for trials, shelf in command.opened(given, kind, draw(given.seed)):
+                command.heard(given, trials, shelf)
+    return 0
+
+
+def draw_command(arguments: Sequence[str]) -> int:
+    """Draw trial lists from the stores of dry clips and freeze them."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.style draw", description=draw_command.__doc__)
+    made.add_argument("--sources", choices=("dev", "test"), required=True)
+    made.add_argument("--domains", default="midi,audio,speech")
+    made.add_argument("--only", choices=tuple(KINDS), action="append")
+    made.add_argument("--data", type=Path, default=command.DATA)
+    made.add_argument("--seed", type=int, default=5)
+    made.add_argument("--into", type=Path, default=FOLDER)
+    given = made.parse_args(arguments)
+    domains = given.domains.split(",")
+    sources.check_domains(domains)
+    for domain in domains:
+        shelf = sources.shelf(given.data, given.sources, domain)
+        for name, (_, draw) in KINDS.items():
+            if not given.only or name in given.only:
+                print(draw(given.seed, given.sources)(shelf, domain).write(given.into))
+    return 0
+
+
+def _zero_shot(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
+    trials = TRIALS.get(split, TRIALS["test"])
+    return lambda shelf, domain: zero_shot.draw(shelf, domain, split, trials=trials, seed=seed)
+
+
+def _retrieval(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
+    examples = EXAMPLES.get(split, EXAMPLES["test"])
+    # chains of exactly N effects stand beside the paper's where there are most clips
+    return lambda shelf, domain: retrieval.draw(
+        shelf, domain, split, examples=examples, seed=seed,
+        variants=retrieval.VARIANTS if (split, domain) == ("test", "midi") else retrieval.VARIANTS[:1],
+    )  # fmt: skip
+
+
+def _parameters(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
+    pairs = PAIRS.get(split, PAIRS["test"])
+    return lambda shelf, domain: parameters.draw(shelf, domain, split, pairs=pairs, seed=seed)
+
+
+KINDS: dict[str, tuple[type[TrialList], Callable]] = {
+    "zero-shot": (zero_shot.ZeroShot, _zero_shot),
+    "retrieval": (retrieval.Retrieval, _retrieval),
+    "parameters": (parameters.Parameters, _parameters),
+}

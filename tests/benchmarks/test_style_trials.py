@@ -1,0 +1,169 @@
+"""Frozen and drawn trials: no work on both sides, no distractor that is right, every setting in its range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.style import parameters, retrieval, styles, zero_shot
+from benchmarks.style.clips import CLIP, WARM_UP, WINDOW, Clip, Shelf
+from benchmarks.style.effects import DISCRETE, chain_of, play, spelled
+from benchmarks.style.parameters import KNOBS, Parameters, by_grid, by_search
+from benchmarks.style.retrieval import Retrieval
+from benchmarks.style.transfer_trials import Transfer
+from benchmarks.style.trial_list import FOLDER, TrialList
+from benchmarks.style.zero_shot import ZeroShot
+
+KINDS = {kind.kind: kind for kind in (ZeroShot, Retrieval, Parameters, Transfer)}
+FROZEN = sorted(path for kind in KINDS for path in FOLDER.glob(f"{kind}-*.json"))
+
+
+def read(path: Path) -> TrialList:
+    kind = next(kind for name, kind in KINDS.items() if path.name.startswith(name))
+    return kind.read(path)
+
+
+@pytest.fixture
+def shelf(tmp_path) -> Shelf:
+    """Twelve clips of eight works; what they sound like does not matter here."""
+    path = tmp_path / "clips.npy"
+    np.save(path, np.arange(12 * 2 * 8, dtype=np.int16).reshape(12, 2, 8))
+    return Shelf(path, tuple(Clip(f"clip {i}", f"work {i % 8}") for i in range(12)))
+
+
+@pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.stem)
+def test_frozen_lists_hold_what_they_promise(path):
+    trials = read(path)
+    assert trials.faults() == []
+    assert trials.text() == path.read_text(encoding="utf-8")
+    assert trials.name == path.stem
+
+
+def test_there_are_frozen_lists_of_both_sides():
+    stems = {path.stem for path in FROZEN}
+    for split in ("dev", "test"):
+        for domain in ("midi", "audio", "speech"):
+            assert f"zero-shot-{domain}-{split}" in stems
+        assert f"retrieval-midi-{split}" in stems
+
+
+@pytest.mark.parametrize("domain", ["midi", "audio", "speech"])
+def test_dev_and_test_share_no_work(domain):
+    sides = [read(FOLDER / f"zero-shot-{domain}-{split}.json") for split in ("dev", "test")]
+    dev, test = ({clip.work for clip in side.clips} for side in sides)
+    assert not dev & test
+
+
+def test_a_draw_is_valid_and_repeats(shelf):
+    drawn = [zero_shot.draw(shelf, "midi", "own", trials=30, seed=seed) for seed in (1, 1, 2)]
+    assert drawn[0].faults() == []
+    assert drawn[0].text() == drawn[1].text() != drawn[2].text()
+    assert len(drawn[0].jobs()) == 12 * len(styles.RENDERED)
+    queries = [drawn[0].clips[row[0]].work for row in drawn[0].body["trials"]]
+    assert set(queries) == {f"work {i}" for i in range(8)}  # every work is asked before any is asked again
+
+
+def test_faults_are_found(shelf):
+    trials = zero_shot.draw(shelf, "midi", "own", trials=3)
+    trials.body["trials"][1][1] = trials.body["trials"][1][0]
+    assert any(fault.startswith("trial 1:") for fault in trials.faults())
+    examples = retrieval.draw(shelf, "midi", "own", examples=1)
+    examples.body["examples"][0][4][3] = examples.body["examples"][0][4][0]
+    assert examples.faults() == ["example 0: a distractor has the reference's chain"]
+
+
+def test_six_works_or_none(shelf):
+    few = Shelf(shelf.path, shelf.clips[:5])
+    with pytest.raises(ValueError, match="need 6"):
+        zero_shot.draw(few, "midi", "own")
+
+
+def test_lists_travel_as_json(shelf, tmp_path):
+    for module, kind in ((zero_shot, ZeroShot), (retrieval, Retrieval), (parameters, Parameters)):
+        trials = module.draw(shelf, "midi", "own")
+        again = kind.read(trials.write(tmp_path))
+        assert again.text() == trials.text() and again.jobs() == trials.jobs()
+        assert again.changed(shelf) == []
+    with pytest.raises(ValueError, match="parameters trials"):
+        ZeroShot.read(tmp_path / "parameters-midi-own.json")
+
+
+def test_changed_clips_are_named(shelf, tmp_path):
+    trials = zero_shot.draw(shelf, "midi", "own")
+    samples = np.load(shelf.path)
+    samples[3] += 1
+    np.save(tmp_path / "other.npy", samples)
+    assert trials.changed(Shelf(tmp_path / "other.npy", shelf.clips)) == ["clip 3"]
+
+
+def test_retrieval_draws_one_to_n_or_n(shelf):
+    trials = retrieval.draw(shelf, "midi", "own", examples=6)
+    assert trials.faults() == []
+    sizes = {}
+    for variant, length, _, _, chains in trials.body["examples"]:
+        sizes.setdefault((variant, length), set()).update(len(chain_of(chain)) for chain in chains)
+    assert sizes["exact", 4] == {4} and sizes["uniform", 4] == {1, 2, 3, 4}
+
+
+def test_spelling_of_chains():
+    chain = [("Delay", [2, 3, 1]), ("Bitcrush", [0])]
+    assert spelled(chain) == "Delay231+Bitcrush0"
+    assert chain_of("Delay231+Bitcrush0") == [
+        ("Delay", {"delay_seconds": 0.1, "feedback": 0.6, "mix": 0.6}),
+        ("Bitcrush", {"bit_depth": 4.0}),
+    ]
+    for wrong in ("Delay23", "Echo1", "delay 1"):
+        with pytest.raises(ValueError, match="no stage"):
+            chain_of(wrong)
+
+
+@pytest.mark.parametrize("style", styles.RENDERED)
+def test_styles_stay_in_their_ranges(style):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        values = styles.draw(style, rng)
+        for value, (low, high), field in zip(values, styles.RANGES[style], styles.FIELDS, strict=True):
+            assert low <= value <= high, field
+    level_db, stages = styles.chain(values)
+    assert -9 <= level_db <= -3
+    assert ("Compressor" in dict(stages)) == (style in ("neutral", "broadcast", "telephone"))
+
+
+def test_every_effect_sounds_and_peaks_at_one():
+    dry = np.random.default_rng(1).standard_normal((2, CLIP)).astype(np.float32)
+    for name, values in DISCRETE.items():
+        out = play(dry, chain_of(spelled([(name, [0] * len(values))])), between=True)
+        assert out.shape == (2, WINDOW) and np.abs(out).max() == pytest.approx(1)
+    plain = play(dry, [], level_db=-6)
+    assert plain == pytest.approx(dry[:, WARM_UP:] / np.abs(dry[:, WARM_UP:]).max())
+    assert np.isnan(play(np.zeros_like(dry), [])).all()
+
+
+def test_channels_are_compressed_each_by_itself():
+    dry = np.random.default_rng(1).standard_normal((2, CLIP)).astype(np.float32) * [[1.0], [0.1]]
+    chain = [("Compressor", {"threshold_db": -30.0, "ratio": 4.0, "attack_ms": 5.0, "release_ms": 50.0})]
+    both = play(dry, chain)
+    lone = play(np.stack([dry[0], np.zeros(CLIP)]), chain)
+    assert both[0] / np.abs(both[0]).max() == pytest.approx(lone[0], abs=1e-6)
+
+
+def test_positions_found_by_grid_and_by_search():
+    places = np.linspace(0, 1, parameters.GRID)
+    curve = -((places - 0.7) ** 2)
+    assert by_grid(curve) == pytest.approx(0.7, abs=1 / 256)
+    assert by_search(curve, 0) == pytest.approx(0.7, abs=0.02)
+    assert by_search(curve, 1) == by_search(curve, 1)
+    assert by_grid(np.ones(parameters.GRID)) == pytest.approx(0.5)  # deaf: the middle
+
+
+def test_a_knob_goes_from_end_to_end():
+    knob = KNOBS["compressor threshold"]
+    assert [knob.chain(place)[0][1]["threshold_db"] for place in (0, 0.5, 1)] == [-80, -40, 0]
+
+
+def test_parameter_trials_count(shelf):
+    trials = parameters.draw(shelf, "midi", "own", pairs=2)
+    assert trials.faults() == []
+    assert len(trials.jobs()) == len(KNOBS) * 2 * (parameters.GRID + 4)
