@@ -78,6 +78,11 @@ class Bench:
         self._kept: tuple[tuple, Sound] | None = None
         self._last: tuple[dict, Sound] | None = None
 
+    @property
+    def behind_room(self) -> Mapping[str, Effect]:
+        """What the room's output goes through; the whole chain where there is no room."""
+        return self._rest
+
     def after_room(self, settings: Mapping[str, float]) -> Sound:
         """The song up to and with the reverb; computed once per room."""
         key = tuple(sorted((k, v) for k, v in settings.items() if k.partition(".")[0] in self._room))

@@ -11,16 +11,16 @@ import numpy as np
 from daiw_master.refine.ito.objective import Objective
 
 #: One candidate with its gradient takes about as long as this many without.
-PRICE = 3
+PRICE = 4
 #: How many starts are climbed from; after this share of the steps the better half goes on alone.
 STARTS, HALVED_AT = 4, 0.4
-#: The first and the last step's size, in turns of a knob; between them half a cosine.
-FIRST_STEP, LAST_STEP = 0.05, 0.004
+#: The first and the last step's size, in spreads of a knob; between them half a cosine.
+FIRST_STEP, LAST_STEP = 0.17, 0.015
 #: Adam's memory (Kingma & Ba 2015), shorter than usual: there are a few dozen steps.
 _BETA_1, _BETA_2, _EPS = 0.9, 0.99, 1e-8
 #: Knobs at rest at the end of their range often have no slope there (a wet level of -60 is no reverb):
-#: a climb starts this far inside.
-OFF_THE_WALL = 0.05
+#: a climb starts so many spreads inside.
+OFF_THE_WALL = 0.17
 
 
 class Step(NamedTuple):
@@ -42,12 +42,13 @@ def climb(
 ) -> Iterator[Step]:
     """Step by step down the cost; only knobs a gradient reaches move, none through a wall.
 
-    The first climber starts at `home`, the others about it as `spread` (n,) says.
+    The first climber starts at `home`, the others about it as `spread` (n,) says; each knob's steps are
+    in its spread.
     """
     positions, generator = objective.positions, np.random.default_rng(seed)
     learning = objective.learning()
     moving = np.array([name in learning for name in positions.names])
-    wall = np.minimum(OFF_THE_WALL, 0.25 * (positions.high - positions.low))
+    wall = np.minimum(OFF_THE_WALL * spread, 0.25 * (positions.high - positions.low))
     inside = np.clip(home, positions.low + wall, positions.high - wall)
     points = np.tile(np.where(moving, inside, home), (STARTS, 1))
     points[1:] += 0.5 * spread * generator.standard_normal((STARTS - 1, len(home))) * moving
@@ -60,7 +61,7 @@ def climb(
         square = _BETA_2 * square + (1 - _BETA_2) * slope**2
         size = LAST_STEP + 0.5 * (FIRST_STEP - LAST_STEP) * (1 + math.cos(math.pi * step / steps))
         way = (mean / (1 - _BETA_1 ** (step + 1))) / (np.sqrt(square / (1 - _BETA_2 ** (step + 1))) + _EPS)
-        points = positions.within(points - size * way)
+        points = positions.within(points - size * spread * way)
         if step + 1 == round(HALVED_AT * steps) and len(points) > 1:
             kept = np.argsort(cost)[: len(points) // 2]
             points, mean, square = points[kept], mean[kept], square[kept]

@@ -33,7 +33,8 @@ class Encoder:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         from daiw_master.neural.encoder import style_encoder
 
-        return style_encoder(self.weights)(x)
+        # the cache would take style_encoder(None) for another one than style_encoder()
+        return (style_encoder() if self.weights is None else style_encoder(self.weights))(x)
 
 
 @dataclass(frozen=True)
