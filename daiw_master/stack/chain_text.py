@@ -10,8 +10,8 @@ import yaml
 
 from daiw_master.errors import DaiwMasterError, InputError
 
-#: A chain is a page; more than this is some other file.
-MOST_BYTES = 256 * 1024
+#: A chain is a page; more than this is some other file. Stages, keys, knobs, ends: deeper is a slip.
+MOST_BYTES, MOST_DEPTH = 256 * 1024, 6
 
 
 class ChainText:
@@ -25,10 +25,7 @@ class ChainText:
         self._lines: dict[tuple, int] = {}
         text = self._text()
         try:
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
-                    line = event.start_mark.line + 1
-                    raise self.error(line, "an alias (*); write the value out where it is meant")
+            self._look_through(text)
             root = yaml.compose(text, Loader=yaml.SafeLoader)
             self.says: object = None
             if root is not None:
@@ -40,9 +37,8 @@ class ChainText:
             if "\\t" in problem:
                 problem = "a tab; indent with spaces"
             raise self.error(mark.line + 1 if mark else 1, f"this is not YAML: {problem}") from None
-        except (yaml.YAMLError, RecursionError, ValueError) as error:
-            why = " ".join(str(error).split()) or "it is nested too deeply"
-            raise InputError(f"{file.name} is not YAML: {why}") from None
+        except (yaml.YAMLError, ValueError) as error:
+            raise InputError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
 
     @contextlib.contextmanager
     def at(self, *where: str | int) -> Iterator[None]:
@@ -73,6 +69,17 @@ class ChainText:
             return raw.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InputError(f"{self.file.name} is no text (UTF-8); a chain file is YAML") from None
+
+    def _look_through(self, text: str) -> None:
+        """Refuse what a chain has no use for before anything is built from it."""
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent):
+                raise self.error(line, "an alias (*); write the value out where it is meant")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_DEPTH:
+                raise self.error(line, "lists within lists within lists; a chain is flatter than this")
 
     def _note(self, node: yaml.Node, path: tuple) -> None:
         """The line where each key and each item stands; a key that stands twice is refused."""

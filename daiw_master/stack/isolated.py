@@ -154,8 +154,8 @@ class Isolated:
         fell_at: int | None = None
         while len(made) < len(wanted):
             if self.crashes >= MOST_CRASHES or self.hangs >= MOST_HANGS:
-                often = f"crashed {self.crashes} times and hung {self.hangs} times"
-                raise PluginError(f"{self.title} {often}; it is not started again")
+                often = f"crashes: {self.crashes}, no answer: {self.hangs}"
+                raise PluginError(f"{self.title} failed too often ({often}); it is not started again")
             try:
                 with self._worker() as worker:
                     for sound in worker.play(wave, rate, wanted[len(made) :], timeout_s):
