@@ -30,7 +30,7 @@ def sound(seconds: float = 1.0) -> np.ndarray:
 
 
 def test_every_knob_stays_in_its_range_and_a_chain_is_data():
-    for chain in drawn(400):
+    for chain in drawn(400) + drawn(200, without_retrieval=True):
         assert json.loads(json.dumps(chain)) == chain
         for step in chain["steps"]:
             known = dict(effects.KNOBS[step["effect"]])

@@ -231,8 +231,11 @@ def _compressor(rng: np.random.Generator, without: bool, light: bool = False) ->
         return _step(rng, "compressor", **ranges)
     if not light:
         return _step(rng, "dynamics")
-    flat = {"attack_db": Range(0, 0), "sustain_db": Range(0, 0)}
-    return _step(rng, "dynamics", **ranges, **flat)
+    own = KNOBS["dynamics"]  # whose release begins later
+    ranges = {
+        k: r._replace(low=max(r.low, own[k].low), high=min(r.high, own[k].high)) for k, r in ranges.items()
+    }
+    return _step(rng, "dynamics", **ranges, attack_db=Range(0, 0), sustain_db=Range(0, 0))
 
 
 def _e(rng: np.random.Generator, without: bool) -> list[dict]:
