@@ -32,7 +32,14 @@ from daiw_master.stack.plugin import PEDALBOARD
 from daiw_master.stack.population_task import Listener, Made, Task
 from daiw_master.stack.population_worker import receive, send
 
-_START = "import sys; sys.path[:] = {path!r}; from daiw_master.stack.population_worker import main; main()"
+#: Ctrl-C is this process' affair from the first moment on: it ends its workers itself.
+_START = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.path[:] = {path!r}
+from daiw_master.stack.population_worker import main
+main()
+"""
 #: glibc gives every block of a few megabytes back at once, and has it cleared again for the next one.
 _HEAP = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": "8000000"}
 

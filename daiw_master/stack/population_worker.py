@@ -1,9 +1,8 @@
 """A worker process of a population: it gets a sound and a chain once, then settings, then group after group.
 
-    python -c "from daiw_master.stack.population_worker import main; main()"
-
-Messages are pickles with their length in front, over stdin and stdout; whatever else prints here goes
-to stderr. The process ends when its stdin does: nobody is left who could want anything.
+It is started by `population_crew`. Messages are pickles with their length in front, over stdin and
+stdout; whatever else prints here goes to stderr. The process ends when its stdin does: nobody is left
+who could want anything.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import signal
 import struct
-import sys
 import threading
 from typing import BinaryIO
 
@@ -40,7 +37,6 @@ def _exactly(pipe: BinaryIO, size: int) -> bytes:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends this process if it likes
     asked, told = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -90,7 +86,3 @@ def _slim(made):
         losses, slopes = made
         return losses.clone(), {name: slope.clone() for name, slope in slopes.items()}
     return made.detach().clone()
-
-
-if __name__ == "__main__":
-    sys.exit("a population starts this by itself")

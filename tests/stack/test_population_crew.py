@@ -73,6 +73,13 @@ def test_both_processes_listen_and_hear_the_same_bits(hired, windows):
     assert torch.equal(hired.listen(SETTINGS, power), alone.listen(SETTINGS, power))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_ctrl_c_is_not_the_workers_affair(hired):
+    worker = hired.crew.workers[0].process
+    worker.send_signal(signal.SIGINT)
+    assert float(worker.pid) in hired.listen(SETTINGS, who).tolist()
+
+
 def test_both_learn_the_same_bits(hired, windows):
     losses, slopes = hired.gradient(SETTINGS, power)
     wanted, wanted_slopes = making(windows, workers=1).gradient(SETTINGS, power)
