@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from daiw_master.refine.bench import DELIVERY_KNOBS, Progress
 from daiw_master.stack import EFFECTS, HOUSE_CHAIN, HOUSE_ORDER, effect_named
 from daiw_master.stack.accelerated import full_precision
 from daiw_master.stack.chain import chain_space, qualified
+from daiw_master.stack.chain_file import ENDINGS, ChainFile, read_chain
 from daiw_master.stack.effect import Effect
 from daiw_master.strength import parse_strength
 from daiw_master.targets import SPACE
@@ -28,7 +30,8 @@ class Options:
     """What the user decided, apart from the feeling; one set for every master of a run.
 
     `intent` is a path, "FILE:NAME", a mapping or one of DAiW's own objects; `extras` more of DAiW's
-    files about the same song (`process -o` output, .idaw.json). `rules` and `presets` go by name.
+    files about the same song (`process -o` output, .idaw.json). `rules` and `presets` go by name. `chain`
+    is a list of effects, or a chain file (its path; read once, here).
     """
 
     strength: str | None = None
@@ -41,7 +44,7 @@ class Options:
     lufs: float | None = None
     ceiling: float | None = None
     settings: Sequence[str] = ()
-    chain: Sequence[str | Effect] | None = None
+    chain: Sequence[str | Effect] | str | os.PathLike | ChainFile | None = None
     without: Sequence[str] = ()
     with_effects: Sequence[str] = ()
     relaxed: Sequence[str] = ()
@@ -59,6 +62,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.strength is not None:
             self.strength = str(self.strength)  # from Python, 0.5 is as good as "0.5"
+        self.chain = _asked_chain(self.chain)
 
     @property
     def factors(self) -> dict[str, float]:
@@ -71,25 +75,63 @@ def chain_of(options: Options, plan: Plan | None = None) -> dict[str, Effect]:
 
     What a plan takes in stands at its place in the house's order; what the user leaves out stays out.
     """
-    rows = list(HOUSE_CHAIN if options.chain is None else options.chain)
-    named = [row for row in rows if isinstance(row, str)]
+    if isinstance(options.chain, ChainFile):
+        asked = list(options.chain.placed.items())
+    else:
+        chain = HOUSE_CHAIN if options.chain is None else options.chain
+        asked = [(row if isinstance(row, str) else row.name, row) for row in chain]
+    named = [name for name, _ in asked]
     for name in options.without:
         # one of ours that is not there yet may still be taken in by a word, and then stays out
-        if name not in rows and name not in EFFECTS:
+        if name not in named and name not in EFFECTS:
             raise UnknownNameError("effect in the chain", name, [*named, *EFFECTS])
-    rows = [effect_named(row) if isinstance(row, str) else row for row in rows if row not in options.without]
+    rows: list[tuple[str, Effect]] = []
+    for name, row in asked:
+        if name not in options.without:
+            effect = effect_named(row) if isinstance(row, str) else row
+            rows.append((name if isinstance(options.chain, ChainFile) else effect.name, effect))
     if plan is not None:
-        present = {row.name for row in rows} | set(options.without)
+        present = {row.name for _, row in rows} | set(options.without)
         for name in plan.added:
             if name not in present:
-                rows.insert(_place_for(name, rows), effect_named(name))
-        rows = [row for row in rows if row.name not in plan.removed]
-    return qualified(rows)
+                rows.insert(_place_for(name, rows), (name, effect_named(name)))
+        rows = [(place, row) for place, row in rows if row.name not in plan.removed]
+    return qualified([row for _, row in rows], [place for place, _ in rows])
 
 
-def _place_for(name: str, rows: Sequence[Effect]) -> int:
+def _place_for(name: str, rows: Sequence[tuple[str, Effect]]) -> int:
     later = HOUSE_ORDER[HOUSE_ORDER.index(name) + 1 :] if name in HOUSE_ORDER else ("loudness", "limiter")
-    return next((i for i, row in enumerate(rows) if row.name in later), len(rows))
+    return next((i for i, (_, row) in enumerate(rows) if row.name in later), len(rows))
+
+
+def _asked_chain(chain):
+    """A chain file read, names in one line as a list; anything else as it came."""
+    if chain is None or isinstance(chain, ChainFile):
+        return chain
+    if isinstance(chain, os.PathLike):
+        return read_chain(chain)
+    if isinstance(chain, str):
+        chain = [name.strip() for name in chain.split(",") if name.strip()]
+    files = [row for row in chain if isinstance(row, str) and row.lower().endswith(ENDINGS)]
+    if not files:
+        return chain
+    if len(chain) > 1:
+        raise InputError(f"{files[0]} is a whole chain; no other effect can be named beside it")
+    return read_chain(files[0])
+
+
+def pinned_knobs(options: Options) -> dict[str, float]:
+    """What the chain file pins, as far as its effects are in the chain."""
+    if not isinstance(options.chain, ChainFile):
+        return {}
+    present = chain_of(options)
+    pinned = options.chain.pinned.items()
+    return {name: value for name, value in pinned if name.partition(".")[0] in present}
+
+
+def free_knobs(options: Options) -> Mapping[str, tuple[float, float]] | None:
+    """What a search may turn, between which ends: what the chain file says; None: what nobody has set."""
+    return options.chain.free if isinstance(options.chain, ChainFile) else None
 
 
 def every_knob(options: Options) -> Space:
@@ -99,9 +141,15 @@ def every_knob(options: Options) -> Space:
 
 
 def split_settings(texts: Sequence[str], options: Options) -> tuple[dict[str, float], dict[str, float]]:
-    """`NAME=VALUE` texts as (targets, knobs); an unknown name answers with the nearest of both."""
+    """`NAME=VALUE` texts as (targets, knobs), over what a chain file pins; an unknown name answers with the
+    nearest of both."""
     knobs = every_knob(options)
     targets, settings = {}, {}
+    for name, value in pinned_knobs(options).items():
+        if name in DELIVERY_KNOBS:
+            targets[DELIVERY_KNOBS[name]] = value
+        else:
+            settings[name] = value
     for text in texts:
         name = text.partition("=")[0].strip()
         if name == "gain_reduction_db":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,11 +13,12 @@ from daiw_master import house
 from daiw_master.errors import InputError
 from daiw_master.files import check_place, check_target, open_sound, resampled, write_sound, write_text_atomic
 from daiw_master.knobs.reverb import NO_WET_DB
-from daiw_master.options import Options, chain_of
+from daiw_master.options import Options, chain_of, pinned_knobs
 from daiw_master.refine.bench import DELIVERY_KNOBS, Bench
 from daiw_master.refine.song import FADE_S, put_on_bench
 from daiw_master.sounds import Store, faded_out
 from daiw_master.stack.chain import chain_space
+from daiw_master.stack.chain_file import ChainFile
 from daiw_master.stack.effect import Effect
 
 #: What each part of the work takes of the whole, for the bar: listening, the chain, delivery, writing.
@@ -47,7 +49,7 @@ def process(
     settings: Mapping[str, float] | None = None,
     *,
     like: str | Path | None = None,
-    chain: Sequence[str | Effect] | None = None,
+    chain: Sequence[str | Effect] | str | os.PathLike | ChainFile | None = None,
     lufs: float | None = None,
     ceiling: float | None = None,
     rate: int | None = None,
@@ -60,15 +62,18 @@ def process(
 
     `settings` are physical values by full name (`{"eq.tilt_db": 1.0}`); `like` is the
     `NAME.report.json` of an earlier master or run, whose chain and settings are taken over and may be
-    overruled. Loudness and ceiling come from `lufs` and `ceiling`, else from the settings, else the
-    house's. The sound is brought to the bench's -20 LUFS first, so a threshold means here what it means
+    overruled; so may what a chain file pins (`chain`: its path, or effects in order). Loudness and
+    ceiling come from `lufs` and `ceiling`, else from the settings, else the house's. The sound is
+    brought to the bench's -20 LUFS first, so a threshold means here what it means
     in every report. `target` appears whole or not at all; memory does not grow with the song.
     Raises `DaiwMasterError` with one clear line.
     """
     check_target(target, bit_depth, rate)
     told = read_settings(like) if like is not None else Told((), {})
-    placed = chain_of(Options(chain=chain if chain is not None else told.chain or None))
-    known = _settled(placed, {**told.settings, **(settings or {})}, lufs, ceiling)
+    asked = Options(chain=chain if chain is not None else told.chain or None)
+    placed = chain_of(asked)
+    said = {**told.settings, **pinned_knobs(asked), **(settings or {})}
+    known = _settled(placed, said, lufs, ceiling)
     loudness, peak = (known[knob] for knob in DELIVERY_KNOBS)
     if report:
         check_place(_record_path(target))

@@ -34,7 +34,11 @@ from daiw_master.formats import BIT_DEPTHS, RATES
     metavar="NAME=VALUE",
     help="Set a knob (eq.tilt_db=1). May be repeated; goes over --like.",
 )
-@click.option("--chain", help="Effects in order, comma-separated; a .vst3 path is an effect too.")
+@click.option(
+    "--chain",
+    metavar="NAMES|FILE",
+    help="Effects in order, comma-separated (a .vst3 is one too), or a chain file.",
+)
 @click.option("--lufs", type=float, help="Integrated loudness to deliver, LUFS.")
 @click.option("--ceiling", type=float, help="True-peak ceiling, dBTP.")
 @click.option(
@@ -54,7 +58,7 @@ from daiw_master.formats import BIT_DEPTHS, RATES
 @click.option("--no-report", is_flag=True, help="Do not write NAME.report.json.")
 def process(source: Path, output: Path | None, settings, chain, rate, bit_depth, no_report, **given) -> None:
     """Run known settings over a recording, an hour as well as a song: no search, bounded memory."""
-    from daiw_master.cli.run import chain_names, one_thread_unless_told, output_paths
+    from daiw_master.cli.run import one_thread_unless_told, output_paths
 
     with loading():
         from daiw_master.options import Options, every_knob
@@ -63,14 +67,14 @@ def process(source: Path, output: Path | None, settings, chain, rate, bit_depth,
     started = time.monotonic()
     steady_heap()
     one_thread_unless_told()
-    names = chain_names(chain)
-    knobs = every_knob(Options(chain=names))
+    asked = Options(chain=chain)
+    knobs = every_knob(asked)
     show = progress_line()
     done = run(
         source,
         output_paths(source, output, [], midi=False)[0],
         dict(knobs.parse(text) for text in settings),
-        chain=names,
+        chain=asked.chain,
         rate=int(rate) if rate else None,
         bit_depth=bit_depth if bit_depth == "32f" else int(bit_depth),
         report=not no_report,

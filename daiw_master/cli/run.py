@@ -51,11 +51,8 @@ def run(
     if stems is not None:
         check_folder(stems)
     names = {field.name for field in dataclasses.fields(Options)}
-    options = Options(
-        **{key: value for key, value in given.items() if key in names and key not in ("rate", "chain")}
-    )
+    options = Options(**{key: value for key, value in given.items() if key in names and key != "rate"})
     options.rate = int(rate) if rate else None
-    options.chain = chain_names(given["chain"])
     options.intent, options.automation = intent, not given["no_automation"]
     options.device = check_device(given["device"])
     options.soundfont, options.stems = soundfont, stems is not None
@@ -119,11 +116,6 @@ def output_paths(
 def slug(text: str) -> str:
     """'Triumphant Hope' as a piece of a file name: 'triumphant-hope'."""
     return "-".join("".join(c if c.isalnum() or c == "." else " " for c in text.lower()).split())
-
-
-def chain_names(chain: str | None) -> list[str] | None:
-    """The chain as typed; None for the house chain."""
-    return None if chain is None else [name.strip() for name in chain.split(",") if name.strip()]
 
 
 def tell(result, path: Path, seconds: float) -> None:

@@ -73,7 +73,7 @@ class Mastering(BaseModel):
 def read_mastering(section: object, where: str = "mastering", folder: Path | None = None) -> Mastering:
     """A mapping as `Mastering`, or one line that says what is wrong with which key.
 
-    `folder` is where the intent lies: preset and reference files are looked for beside it first.
+    `folder` is where the intent lies: preset, reference and chain files are looked for beside it first.
     """
     if section is None:
         return Mastering()
@@ -81,6 +81,9 @@ def read_mastering(section: object, where: str = "mastering", folder: Path | Non
     read = {
         key: _READERS[key](value, f"{where}.{key}") for key, value in section.items() if value is not None
     }
+    chain = read.get("chain", ())
+    if folder and len(chain) == 1 and (folder / chain[0]).is_file():
+        read["chain"] = (str(folder / chain[0]),)
     for key in ("preset", "reference"):
         beside = folder / read[key] if folder and key in read else None
         if beside is not None and beside.is_file():
