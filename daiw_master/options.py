@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,11 +127,6 @@ def pinned_knobs(options: Options) -> dict[str, float]:
     present = chain_of(options)
     pinned = options.chain.pinned.items()
     return {name: value for name, value in pinned if name.partition(".")[0] in present}
-
-
-def free_knobs(options: Options) -> Mapping[str, tuple[float, float]] | None:
-    """What a search may turn, between which ends: what the chain file says; None: what nobody has set."""
-    return options.chain.free if isinstance(options.chain, ChainFile) else None
 
 
 def every_knob(options: Options) -> Space:

@@ -13,7 +13,7 @@ from daiw_master.audio import Audio
 from daiw_master.cli import main
 from daiw_master.errors import InputError, OutOfRangeError, UnknownNameError
 from daiw_master.files import write_audio
-from daiw_master.options import Options, chain_of, every_knob, free_knobs, pinned_knobs, split_settings
+from daiw_master.options import Options, chain_of, every_knob, pinned_knobs, split_settings
 from daiw_master.plan import Plan
 from daiw_master.stack import effect_named
 from tests import signals
@@ -58,8 +58,8 @@ def refused(*arguments) -> str:
 def test_a_file_is_the_chain(chain, ask):
     options = Options(chain=ask(chain))
     assert list(chain_of(options)) == ["clean", "eq", "pedalboard_chorus", "limiter"]
-    assert free_knobs(options) == {"eq.tilt_db": (-3, 3)}
-    assert "clean.tilt_db" in every_knob(options) and free_knobs(Options()) is None
+    assert options.chain.free == {"eq.tilt_db": (-3, 3)} and options.chain.path == chain
+    assert "clean.tilt_db" in every_knob(options)
 
 
 def test_names_in_a_line_are_a_chain_too():
