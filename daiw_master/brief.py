@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from daiw_master.errors import DaiwMasterError, InputError
 from daiw_master.intent import parse_emotion
@@ -18,11 +18,12 @@ from daiw_master.targets import FIELDS
 class Brief:
     """One master as asked for. `words` are the composer's own, field by field; `notices` what reading
     them had to say, `unmoved` the fields that moved nothing and why; `reasons` and `intensity` describe
-    the feeling."""
+    the feeling, `mixture` what it is mixed of (category -> weight)."""
 
     name: str
     reasons: tuple[str, ...] = ()
     intensity: float = 1.0
+    mixture: Mapping[str, float] = field(default_factory=dict)
     moves: tuple[Move, ...] = ()
     words: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
@@ -80,7 +81,7 @@ def explain(intent: object, **options):
 def _of_emotion(text: str, options: Options) -> Brief:
     feeling = parse_emotion(text)
     moves = emotion_moves(feeling, every_knob(options), max(options.factors.values()))
-    return Brief(feeling.name, feeling.reasons, feeling.intensity, tuple(moves))
+    return Brief(feeling.name, feeling.reasons, feeling.intensity, feeling.affect.mixture, moves=tuple(moves))
 
 
 def emotion_moves(feeling, space: Mapping[str, Param], strength: float = 1.0) -> list[Move]:
@@ -98,18 +99,19 @@ def _of_intent(intent, options: Options) -> Brief:
 
     mood = intent.song_intent.mood_primary
     name = mood or intent.title or "neutral"
-    reasons, intensity = (), 1.0
+    reasons, intensity, mixture = (), 1.0, {}
     try:
         feeling = parse_emotion(mood) if mood else None
     except DaiwMasterError:  # told by check_intent, with the nearest words
         feeling = None
     if feeling is not None:
         name, reasons, intensity = feeling.name, feeling.reasons, feeling.intensity
+        mixture = feeling.affect.mixture
     asked = compiled(intent, every_knob(options), force=options.force)
     heard = [*check_intent(intent, options.force), *(n for n in asked.notices if n.level == "warning")]
     notices = dict.fromkeys(f"{notice.field}: {notice.text}" for notice in heard)
     words = tuple(own_words(intent))
-    return Brief(name, reasons, intensity, asked.moves, words, tuple(notices), asked.notices)
+    return Brief(name, reasons, intensity, mixture, asked.moves, words, tuple(notices), asked.notices)
 
 
 def _finished(brief: Brief, options: Options) -> Brief:
@@ -151,6 +153,8 @@ def _with_mastering(options: Options, section) -> Options:
         changes["without"] = section.without
     if section.preset and not options.presets:
         changes["presets"] = (section.preset,)
+    if section.reference and not options.reference:
+        changes["reference"] = (section.reference,)
     if section.output.rate and options.rate is None:
         changes["rate"] = section.output.rate
     return replace(options, **changes)

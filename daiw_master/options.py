@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +34,9 @@ class Options:
     `intent` is a path, "FILE:NAME", a mapping or one of DAiW's own objects; `extras` more of DAiW's
     files about the same song (`process -o` output, .idaw.json). `rules` and `presets` go by name. `chain`
     is a list of effects, or a chain file (its path; read once, here).
+    `reference`: sound files, `.style` files or `Audio` the master is to sound like; `refine` goes further
+    after the solver, by gradient and toward the feeling's own style; `generations` of `candidates` settings
+    are heard on the way. `interruptible` gives, while a search runs, what asks it to stop.
     """
 
     strength: str | None = None
@@ -55,14 +60,27 @@ class Options:
     preview: bool = False
     bypass: bool = False
     refine: bool = False
+    reference: Sequence[object] = ()
+    generations: int = 12
+    candidates: int = 32
     seed: int = 0
     device: str = "cpu"
     progress: Progress = field(default=lambda what, done: None)
+    interruptible: Callable[[], AbstractContextManager[Callable[[], bool]]] = field(
+        default=lambda: contextlib.nullcontext(lambda: False)
+    )
 
     def __post_init__(self) -> None:
         if self.strength is not None:
             self.strength = str(self.strength)  # from Python, 0.5 is as good as "0.5"
         self.chain = _asked_chain(self.chain)
+        if not isinstance(self.reference, (list, tuple)):
+            self.reference = () if self.reference is None else (self.reference,)
+        if self.generations < 1 or self.candidates < 4:
+            raise InputError(
+                f"a search of {self.generations} generations of {self.candidates} candidates; "
+                f"it takes at least 1 of 4"
+            )
 
     @property
     def factors(self) -> dict[str, float]:

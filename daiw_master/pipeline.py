@@ -21,6 +21,7 @@ from daiw_master.files import (
     write_sound,
     write_text_atomic,
 )
+from daiw_master.likeness import sounding_as_wanted, with_reference
 from daiw_master.material import Material
 from daiw_master.meters import measure as measure_audio
 from daiw_master.meters.true_peak import TruePeakWalk
@@ -142,6 +143,7 @@ def render_many(
     `begun` is the rendering of this song with these options, where that was begun beforehand.
     """
     briefs, options = briefs_of(emotions, options)
+    options = with_reference(options)
     plans = [fitting(brief.plan(options), options) for brief in briefs]
     single_parts = any(plan.parts for plan, _ in plans)
 
@@ -165,6 +167,7 @@ def render_many(
 def master_many(source: str | Path | Audio, emotions: Iterable[str], options: Options) -> list[Result]:
     """Several masters of one recording."""
     briefs, options = briefs_of(emotions, options)
+    options = with_reference(options)
     plans = [fitting(brief.plan(options), options) for brief in briefs]
     return masters_of(_material(source, options), briefs, plans, options)
 
@@ -214,10 +217,12 @@ def masters_of(
             made = make_master(own, plan, neutral, options.progress)
             if options.refine:
                 made = refine_by_gradient(own, made, options.progress)
+            made, style, remarks = sounding_as_wanted(own, made, neutral, brief, options)
             sound = _finished(material.mix, made, own)
             said = [IntentLine(field=field, text=text) for field, text in brief.words]
             report = master_report(source, brief, made, neutral, own, sound, curves, said=said)
-            report.notes += [*brief.notices, *notes, *more]
+            report.style = style
+            report.notes += [*brief.notices, *notes, *more, *remarks]
             results.append(Result(sound, report, stems, material.mix, made.plan, dict(material.tags)))
     return results
 

@@ -34,6 +34,7 @@ LAYERS = (
     ("presets",),
     ("options", "material"),
     ("brief", "processing"),
+    ("likeness",),
     ("pipeline",),
     ("cli", "listing", "doctor", "demo"),
 )

@@ -12,6 +12,7 @@ import click
 
 from daiw_master.cli.memory import steady_heap
 from daiw_master.cli.progress import progress_line
+from daiw_master.cli.stopping import finished_early
 from daiw_master.errors import InputError
 from daiw_master.formats import MIDI_ENDINGS
 
@@ -57,6 +58,7 @@ def run(
     options.device = check_device(given["device"])
     options.soundfont, options.stems = soundfont, stems is not None
     options.progress = progress_line()
+    options.interruptible = finished_early
 
     steady_heap()
     one_thread_unless_told()

@@ -45,7 +45,7 @@ _HANDED_ON = {
     "strength": "how much of the feeling is asked; every amount here has it in it already",
     "chain": "the effects the master runs through, in your order",
     "preset": "stands below everything here: what these words leave alone is the preset's",
-    "reference": "a sound to be measured against, not a word",
+    "reference": "a sound for the whole master to come near, not a word",
     "output": "how the file is written",
 }
 

@@ -40,7 +40,7 @@ def refine_by_gradient(
         still = _fields(bench.play(windows, made.take.settings), windows, rate)
     # What the windows must still move is what the song still misses.
     goal = {name: still[name] + made.asks[name].wanted - made.take.heard[name] for name in fields}
-    start = torch.tensor([made.take.settings[a.knob] for a in actuators])
+    start = torch.tensor([float(made.take.settings[a.knob]) for a in actuators])
     typical = torch.tensor([a.typical for a in actuators])
     low, high = (torch.tensor(side) for side in zip(*(a.limits(made.plan) for a in actuators), strict=True))
     move = torch.zeros_like(start, requires_grad=True)

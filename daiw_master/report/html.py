@@ -19,6 +19,7 @@ from daiw_master.report.digits import brief, clock, plain, printed
 from daiw_master.report.excerpts import CODEC, KBITS, Excerpt, excerpts_of
 from daiw_master.report.model import Report
 from daiw_master.report.names import spoken
+from daiw_master.report.words import style_line
 from daiw_master.sounds import Sound
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -62,6 +63,9 @@ def html_report(
         reach=sheet.reach_of(blocks),
         figures=_figures(report, excerpts) if compared and report.curves else [],
         stages=sheet.stages(report),
+        style_line=style_line(report.style) if report.style else "",
+        style_lines=sheet.style_lines(report),
+        style_moves=sheet.style_moves(report),
         guards=[(guard, sheet.guard_state(guard, report.lifted)) for guard in report.guards],
         lifted=sheet.lifted(report),
         silenced=sheet.silenced(report),

@@ -104,6 +104,42 @@ class Curve(BaseModel):
     correlation: list[float] = Field([], description="left against right in the same windows of 3 s")
 
 
+class StyleMove(BaseModel):
+    """One knob that the search for a sound turned, and what it does."""
+
+    setting: str
+    unit: str
+    before: float
+    after: float
+    why: str
+
+
+class StyleDifference(BaseModel):
+    """What the meters read of the wanted sound, and of the master before and after the search."""
+
+    target: str
+    wanted: float
+    before: float
+    after: float
+
+
+class StyleSection(BaseModel):
+    """How near the master came to the sound it was to have: cosines of style embeddings, 1 is the same."""
+
+    toward: str
+    sources: list[str] = []
+    encoder: str
+    before: float = Field(description="similarity of the master as the targets alone left it")
+    after: float
+    kept: bool = Field(description="whether the search found something nearer that keeps what was asked")
+    candidates: int
+    seconds: float
+    stopped: str = Field("", description="why the search ended")
+    interrupted: bool = Field(False, description="whether somebody ended it before it was done")
+    moves: list[StyleMove] = []
+    differences: list[StyleDifference] = []
+
+
 class Report(BaseModel):
     """Everything about one master: a file a person or a program can check the sound against."""
 
@@ -133,6 +169,7 @@ class Report(BaseModel):
     silenced: dict[str, str] = Field({}, description="verdicts not given, and why")
     reduction: Reduction | None = None
     automation: Automation | None = None
+    style: StyleSection | None = Field(None, description="a search toward a sound, where one was asked for")
 
     def row(self, target: str) -> TargetRow:
         """The row of one target by name; `UnknownNameError` where the report has none (a bypassed song)."""

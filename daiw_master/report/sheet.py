@@ -148,6 +148,41 @@ class Stage:
     resting: list[tuple[str, str, str]]
 
 
+@dataclass(frozen=True)
+class StyleLine:
+    """What the meters read of one field: as wanted, before and after the search."""
+
+    name: str
+    unit: str
+    wanted: str
+    before: str
+    after: str
+
+
+def style_lines(report: Report) -> list[StyleLine]:
+    """What differed most from the wanted sound, and what became of it."""
+    if report.style is None:
+        return []
+    rows = []
+    for row in report.style.differences:
+        numbers = (plain(value, 1) for value in (row.wanted, row.before, row.after))
+        rows.append(StyleLine(name_of(row.target), FIELDS[row.target].unit, *numbers))
+    return rows
+
+
+def style_moves(report: Report) -> list[tuple[str, str, str]]:
+    """Every knob the search turned: (name, from where to where, what it does)."""
+    moves = report.style.moves if report.style else []
+    return [
+        (
+            spoken(move.setting, move.unit),
+            f"{brief(move.before)} → {brief(move.after)} {move.unit}".rstrip(),
+            move.why,
+        )
+        for move in moves
+    ]
+
+
 def stages(report: Report) -> list[Stage]:
     """The chain in order, each knob as (name, value with unit, who set it)."""
     found = []

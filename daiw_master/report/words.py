@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from daiw_master.report.model import Report, TargetRow
+from daiw_master.report.model import Report, StyleSection, TargetRow
 from daiw_master.report.names import BAND_WORDS, DYNAMICS_WORDS, WIDTH_WORDS, name_of
+from daiw_master.targets import FIELDS
 
 
 def summary(report: Report) -> list[str]:
@@ -30,6 +31,8 @@ def summary(report: Report) -> list[str]:
         if line:
             lines.append(f"{title:<10} {line}")
     lines.append(f"{'space':<10} {_space(report)}")
+    if report.style is not None:
+        lines.append(f"{'style':<10} {style_line(report.style)}")
     undone = [f"{name_of(row.target)}: {row.cut}" for row in report.targets if row.cut]
     undone += [
         f"{name_of(row.target)}: wanted {row.asked:.1f}, got {row.after:.1f} {row.unit}"
@@ -45,6 +48,22 @@ def summary(report: Report) -> list[str]:
     ]
     held = f"BROKEN: {'; '.join(broken)}" if broken else "all held"
     return [*lines, f"{'limits':<10} {held}{_relaxed(report)}{_lifted(report)}"]
+
+
+def style_line(style: StyleSection) -> str:
+    """How near the master came to the sound it was to have, and what went that way."""
+    cost = f"{style.candidates} settings heard in {style.seconds:.0f} s"
+    if not style.kept:
+        return f"{style.after:.2f} like {style.toward}, and left there: {style.stopped} ({cost})"
+    nearer = [
+        f"{name_of(row.target)} {row.after - row.before:+.1f} {FIELDS[row.target].unit}"
+        for row in style.differences
+        if (row.after - row.before) * (row.wanted - row.before) > 0
+        and abs(row.after - row.before) >= FIELDS[row.target].tolerance
+    ]
+    moved = f": {', '.join(nearer[:3])}" if nearer else ""
+    early = f"; {style.stopped}" if style.interrupted else ""
+    return f"{style.before:.2f} to {style.after:.2f} like {style.toward}{moved} ({cost}{early})"
 
 
 def _tail(why: str) -> str:

@@ -24,6 +24,9 @@ from daiw_master.report.model import (
     Report,
     SettingRow,
     StepRow,
+    StyleDifference,
+    StyleMove,
+    StyleSection,
     TargetRow,
 )
 from daiw_master.targets import FIELDS, HEARD
@@ -104,6 +107,12 @@ def report_of(before: Audio, after: Audio, **changes) -> Report:
         ],
         "lifted": {"side_gain_db": "falling apart is the point"}, "silenced": {"crest_db": "flat was asked"},
         "reduction": Reduction(hop_s=0.5, limiter_db=([0.0, 2.5] * hops)[:hops], compressor_db=[1.0] * hops),
+        "style": StyleSection(
+            toward="a & b.wav", sources=["a & b.wav"], encoder="0123456789ab", before=0.31, after=0.62,
+            kept=True, candidates=384, seconds=21.5, stopped="all generations heard",
+            moves=[StyleMove(setting="eq.tilt_db", unit="dB", before=0.0, after=-1.25, why="dark to bright")],
+            differences=[StyleDifference(target="band_air_db", wanted=-22.0, before=-18.0, after=-20.5)],
+        ),
         "automation": Automation(hop_s=0.5, level_db=([-1.0, 1.0] * hops)[:hops], brightness_db=[0.5] * hops),
     }  # fmt: skip
     return Report(**{**filled, **changes})
