@@ -294,7 +294,7 @@ def _batched(play: Callable[..., Iterable[np.ndarray]], title: str) -> Callable[
             wave = y[first].to("cpu", torch.float32, copy=True).numpy()
             try:
                 for i, out in enumerate(play(wave, rate, many[first:last]), first):
-                    y[i] = _checked(np.asarray(out), y[i], title, many[i])
+                    _take(np.asarray(out), y[i], title, many[i])
             except (ValueError, RuntimeError) as error:
                 raise InputError(f"{title} refuses this sound: {' '.join(str(error).split())}") from error
         return y
@@ -302,16 +302,15 @@ def _batched(play: Callable[..., Iterable[np.ndarray]], title: str) -> Callable[
     return process
 
 
-def _checked(out: np.ndarray, sound: torch.Tensor, title: str, values: Mapping[str, float]) -> torch.Tensor:
-    """What a plugin gave, as long as the sound it was given; refused where it is no sound."""
+def _take(out: np.ndarray, sound: torch.Tensor, title: str, values: Mapping[str, float]) -> None:
+    """What a plugin gave, in place of the sound it was given and as long; refused where it is no sound."""
     if out.ndim != 2 or len(out) != len(sound):
         raise InputError(f"{title} gave shape {out.shape}; it must be ({len(sound)} channels, time)")
     if not np.isfinite(out).all():
         raise InputError(f"{title} gave NaN or infinity at {values}")
     length = min(out.shape[-1], sound.shape[-1])
-    made = torch.zeros_like(sound)
-    made[:, :length] = torch.from_numpy(out[:, :length]).to(sound)
-    return made
+    sound[:, :length] = torch.from_numpy(out[:, :length]).to(sound)
+    sound[:, length:] = 0.0
 
 
 #: pedalboard's own effects by row name; nothing is imported until one of them sounds.
