@@ -64,28 +64,38 @@ VST3_KNOBS: dict[str, Knob] = {
 
 @dataclass(frozen=True)
 class Parameters(TrialList):
-    """body: `knobs` names of rows; `pairs` rows [clip to be matched, clip of the target]."""
+    """body: `knobs` names of rows; `pairs` rows [clip to be matched, clip of the target].
+
+    One clip may be matched to several: its grid is made once.
+    """
 
     kind: ClassVar[str] = "parameters"
 
     def knobs(self) -> dict[str, Knob]:
         return {name: (KNOBS | VST3_KNOBS)[name] for name in self.body["knobs"]}
 
+    def _own(self) -> list[int]:
+        """The clips that are matched, each once."""
+        return list(dict.fromkeys(own for own, _ in self.body["pairs"]))
+
     def jobs(self) -> list[Job]:
-        """Knob by knob, pair by pair: the grid over the first clip, then the targets over the second."""
+        """Knob by knob: the grid over every clip that is matched, then pair by pair the targets."""
         jobs = []
         for knob in self.knobs().values():
-            for own, other in self.body["pairs"]:
+            for own in self._own():
                 jobs += [Job(own, knob.chain(place)) for place in np.linspace(0, 1, GRID)]
+            for _, other in self.body["pairs"]:
                 jobs += [Job(other, knob.chain(target)) for target in knob.targets]
         return jobs
 
     def similarity(self, embeddings: np.ndarray) -> np.ndarray:
         """(knobs, pairs, targets, GRID) from (jobs, size) unit rows; -1 where a sound is silent."""
-        shape = (len(self.body["knobs"]), len(self.body["pairs"]), GRID + len(TARGETS), -1)
-        sounds = embeddings.reshape(shape)
-        alike = np.einsum("kpte,kpge->kptg", sounds[:, :, GRID:], sounds[:, :, :GRID])
-        return np.nan_to_num(alike, nan=-1.0)
+        owns, pairs = self._own(), self.body["pairs"]
+        sounds = embeddings.reshape(len(self.body["knobs"]), -1, embeddings.shape[-1])
+        grids = sounds[:, : len(owns) * GRID].reshape(len(sounds), len(owns), GRID, -1)
+        targets = sounds[:, len(owns) * GRID :].reshape(len(sounds), len(pairs), len(TARGETS), -1)
+        grids = grids[:, [owns.index(own) for own, _ in pairs]]
+        return np.nan_to_num(np.einsum("kpte,kpge->kptg", targets, grids), nan=-1.0)
 
     def faults(self) -> list[str]:
         """What is wrong with this list, in words; nothing, if it may be used."""
@@ -94,6 +104,13 @@ class Parameters(TrialList):
             for number, (own, other) in enumerate(self.body["pairs"])
             if self.clips[own].work == self.clips[other].work
         ]
+
+
+@dataclass(frozen=True)
+class Vst3Parameters(Parameters):
+    """The same for knobs of VST3 plugins, which must be installed: lists of their own."""
+
+    kind: ClassVar[str] = "parameters-vst3"
 
 
 def by_grid(similarity: np.ndarray) -> np.ndarray:
@@ -127,20 +144,23 @@ def draw(
     domain: str,
     split: str,
     *,
-    pairs: int = 20,
+    matched: int = 10,
+    targets: int = 2,
     seed: int = 5,
-    knobs: tuple[str, ...] = tuple(KNOBS),
+    vst3: bool = False,
 ) -> Parameters:
-    """`pairs` of clips of two works each; every pair is asked at every target of every knob."""
+    """`matched` clips of different works, each beside `targets` clips of other works than its own.
+
+    Every pair is asked at every target of every knob. ValueError below two works.
+    """
     rng = np.random.default_rng((seed, 3))
-    clips = one_clip_a_work(shelf.clips, rng, 2 * pairs)
+    clips = one_clip_a_work(shelf.clips, rng, matched * (1 + targets))
     if len({clip.work for clip in clips}) < 2:
         raise ValueError(f"{domain}: a pair needs two works")
     rows = []
-    while len(rows) < pairs:
-        own, other = (int(i) for i in rng.integers(len(clips), size=2))
-        if clips[own].work != clips[other].work:
-            rows.append([own, other])
-    return Parameters(
-        domain, split, seed, **drawn_from(shelf, clips), body={"knobs": list(knobs), "pairs": rows}
-    )
+    for own in range(min(matched, len(clips))):
+        others = [place for place, clip in enumerate(clips) if clip.work != clips[own].work]
+        fresh = [place for place in others if place >= matched] or others
+        rows += [[own, int(rng.choice(fresh))] for _ in range(targets)]
+    kind, knobs = (Vst3Parameters, VST3_KNOBS) if vst3 else (Parameters, KNOBS)
+    return kind(domain, split, seed, **drawn_from(shelf, clips), body={"knobs": list(knobs), "pairs": rows})

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.style.methods import Method, embedded
-from benchmarks.style.parameters import KNOBS, Parameters, by_grid, by_search
+from benchmarks.style.parameters import Parameters, by_grid, by_search
 from benchmarks.style.scores import bootstrap
 from benchmarks.style.tables import Table, interval, share
 
@@ -51,8 +51,9 @@ def scored(trials: Parameters, methods: Sequence[Method], features: Mapping[str,
         "chance": _one(guess, wanted, knobs),
     }
     if "ours" in found:
+        clips = np.array([own for own, _ in trials.body["pairs"]])
         told["against"] = {
-            name: _against(found["ours"]["grid"], ways["grid"], wanted, knobs)
+            name: _against(found["ours"]["grid"], ways["grid"], wanted, list(knobs), clips)
             for name, ways in found.items()
             if name != "ours"
         }
@@ -68,19 +69,18 @@ def _one(found: np.ndarray, wanted: np.ndarray, knobs: Sequence[str]) -> dict:
             "pearson": pearson(own, truth),
             "spearman": spearman(own, truth),
         }
-    for label, names in (("mean", [n for n in knobs if n in KNOBS]), ("mean of all", list(knobs))):
-        if names:
-            result[label] = {
-                score: float(np.mean([result[n][score] for n in names]))
-                for score in ("mse", "pearson", "spearman")
-            }
+    result["mean"] = {
+        score: float(np.mean([result[knob][score] for knob in knobs]))
+        for score in ("mse", "pearson", "spearman")
+    }
     return result
 
 
-def _against(ours: np.ndarray, theirs: np.ndarray, wanted: np.ndarray, knobs: Sequence[str]) -> dict:
-    """Our Pearson minus theirs, knob by knob and on average over pedalboard's; pairs drawn again."""
+def _against(
+    ours: np.ndarray, theirs: np.ndarray, wanted: np.ndarray, knobs: Sequence[str], clips: np.ndarray
+) -> dict:
+    """Our Pearson minus theirs, knob by knob and on average; matched clips drawn again with their pairs."""
     pairs = np.arange(ours.shape[1])
-    own = [place for place, name in enumerate(knobs) if name in KNOBS]
 
     def difference(places: Sequence[int], chosen: np.ndarray) -> float:
         each = [
@@ -91,9 +91,9 @@ def _against(ours: np.ndarray, theirs: np.ndarray, wanted: np.ndarray, knobs: Se
         return float(np.mean(each))
 
     told = {}
-    asked = {knob: [place] for place, knob in enumerate(knobs)} | ({"mean": own} if own else {})
+    asked = {knob: [place] for place, knob in enumerate(knobs)} | {"mean": list(range(len(knobs)))}
     for name, places in asked.items():
-        low_high = bootstrap(pairs, lambda chosen, at=places: difference(at, chosen), draws=400)
+        low_high = bootstrap(clips, lambda chosen, at=places: difference(at, chosen), draws=400)
         told[name] = {"difference": difference(places, pairs), "interval": low_high}
     return told
 
@@ -101,20 +101,19 @@ def _against(ours: np.ndarray, theirs: np.ndarray, wanted: np.ndarray, knobs: Se
 def table(told: dict, methods: Sequence[Method]) -> Table:
     """One line a method: Pearson by knob; mean Pearson, Spearman and error; what the search reaches."""
     knobs = told["knobs"]
-    mean = "mean" if "mean" in told["chance"] else "mean of all"
     heads = ("", *knobs, "Pearson", "Spearman", "MSE", "CMA-ES", "ours -", "95 %")
     rows = []
     for method in methods:
         grid, search = (told["methods"][method.name][way] for way in ("grid", "search"))
-        versus = told.get("against", {}).get(method.name, {}).get(mean)
+        versus = told.get("against", {}).get(method.name, {}).get("mean")
         rows.append(
             [
                 method.title,
                 *(share(grid[knob]["pearson"]) for knob in knobs),
-                share(grid[mean]["pearson"]),
-                share(grid[mean]["spearman"]),
-                share(grid[mean]["mse"]),
-                share(search[mean]["pearson"]),
+                share(grid["mean"]["pearson"]),
+                share(grid["mean"]["spearman"]),
+                share(grid["mean"]["mse"]),
+                share(search["mean"]["pearson"]),
                 *((share(versus["difference"]), interval(versus["interval"])) if versus else ("", "")),
             ]
         )
@@ -123,7 +122,7 @@ def table(told: dict, methods: Sequence[Method]) -> Table:
         [
             "any position",
             *(share(chance[knob]["pearson"]) for knob in knobs),
-            *(share(chance[mean][score]) for score in ("pearson", "spearman", "mse")),
+            *(share(chance["mean"][score]) for score in ("pearson", "spearman", "mse")),
             *[""] * 3,
         ]
     )

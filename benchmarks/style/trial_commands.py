@@ -22,7 +22,8 @@ from benchmarks.style.trial_list import FOLDER, TrialList
 #: Trials of a frozen list and of one drawn from somebody's own files.
 TRIALS = {"dev": 150, "test": 400}
 EXAMPLES = {"dev": 30, "test": 40}
-PAIRS = {"dev": 4, "test": 20}
+#: Clips matched, each to two others, at four positions: 80 trials a knob in the test.
+MATCHED = {"dev": 3, "test": 10}
 #: Split of lists drawn from folders.
 OWN = "own"
 
@@ -55,10 +56,13 @@ def retrieval_command(arguments: Sequence[str]) -> int:
 
 def parameters_command(arguments: Sequence[str]) -> int:
     """How far is the knob turned?"""
-    given = command.parser("parameters", parameters.__doc__ or "").parse_args(arguments)
+    made = command.parser("parameters", parameters.__doc__ or "")
+    made.add_argument("--vst3", action="store_true", help="knobs of Zam's plugins instead of pedalboard's")
+    given = made.parse_args(arguments)
     methods, _ = command.columns(given)
     results, tables = {}, []
-    for trials, shelf in command.opened(given, parameters.Parameters, _parameters(given.seed)):
+    kind, draw = KINDS["parameters-vst3" if given.vst3 else "parameters"]
+    for trials, shelf in command.opened(given, kind, draw(given.seed)):
         told = parameters_scores.scored(trials, methods, command.heard(given, trials, shelf))
         results[trials.name] = told
         tables.append(parameters_scores.table(told, methods))
@@ -69,10 +73,10 @@ def parameters_command(arguments: Sequence[str]) -> int:
 def prepare_command(arguments: Sequence[str]) -> int:
     """Make every sound of the frozen lists once, so that scoring takes seconds."""
     made = command.parser("prepare", prepare_command.__doc__ or "")
-    made.add_argument("--only", choices=("zero-shot", "retrieval", "parameters"), action="append")
+    made.add_argument("--only", choices=tuple(KINDS), action="append", help="all but VST3s, unless said")
     given = made.parse_args(arguments)
     for name, (kind, draw) in KINDS.items():
-        if not given.only or name in given.only:
+        if name in (given.only or tuple(KINDS)[:3]):
             for trials, shelf in command.opened(given, kind, draw(given.seed)):
                 command.heard(given, trials, shelf)
     return 0
@@ -112,13 +116,18 @@ def _retrieval(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]
     )  # fmt: skip
 
 
-def _parameters(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
-    pairs = PAIRS.get(split, PAIRS["test"])
-    return lambda shelf, domain: parameters.draw(shelf, domain, split, pairs=pairs, seed=seed)
+def _parameters(seed: int, split: str = OWN, vst3: bool = False) -> Callable[[Shelf, str], TrialList]:
+    matched = MATCHED.get(split, MATCHED["test"])
+    return lambda shelf, domain: parameters.draw(shelf, domain, split, matched=matched, seed=seed, vst3=vst3)
+
+
+def _vst3(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
+    return _parameters(seed, split, vst3=True)
 
 
 KINDS: dict[str, tuple[type[TrialList], Callable]] = {
     "zero-shot": (zero_shot.ZeroShot, _zero_shot),
     "retrieval": (retrieval.Retrieval, _retrieval),
     "parameters": (parameters.Parameters, _parameters),
+    "parameters-vst3": (parameters.Vst3Parameters, _vst3),
 }

@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.style import parameters, retrieval, styles, zero_shot
+from benchmarks.style import parameters, parameters_scores, retrieval, styles, zero_shot
 from benchmarks.style.clips import CLIP, WARM_UP, WINDOW, Clip, Shelf
 from benchmarks.style.effects import DISCRETE, chain_of, play, spelled
-from benchmarks.style.parameters import KNOBS, Parameters, by_grid, by_search
+from benchmarks.style.methods import Method
+from benchmarks.style.parameters import KNOBS, Parameters, Vst3Parameters, by_grid, by_search
 from benchmarks.style.retrieval import Retrieval
 from benchmarks.style.transfer_trials import Transfer
 from benchmarks.style.trial_list import FOLDER, TrialList
 from benchmarks.style.zero_shot import ZeroShot
 
-KINDS = {kind.kind: kind for kind in (ZeroShot, Retrieval, Parameters, Transfer)}
-FROZEN = sorted(path for kind in KINDS for path in FOLDER.glob(f"{kind}-*.json"))
+#: The longer name first: it begins like the other.
+KINDS = {kind.kind: kind for kind in (ZeroShot, Retrieval, Vst3Parameters, Parameters, Transfer)}
+FROZEN = sorted({path for kind in KINDS for path in FOLDER.glob(f"{kind}-*.json")})
 
 
 def read(path: Path) -> TrialList:
@@ -164,6 +166,28 @@ def test_a_knob_goes_from_end_to_end():
 
 
 def test_parameter_trials_count(shelf):
-    trials = parameters.draw(shelf, "midi", "own", pairs=2)
+    trials = parameters.draw(shelf, "midi", "own", matched=2, targets=3)
     assert trials.faults() == []
-    assert len(trials.jobs()) == len(KNOBS) * 2 * (parameters.GRID + 4)
+    assert len(trials.jobs()) == len(KNOBS) * (2 * parameters.GRID + 2 * 3 * 4)
+
+
+def test_parameters_follow_the_embeddings(shelf):
+    """Embeddings that are the knob's position, on an arc: every target is found where it is."""
+    trials = parameters.draw(shelf, "midi", "own", matched=2, targets=2)
+    knob = KNOBS["low shelf gain"]
+    trials.body["knobs"] = ["low shelf gain"]
+    gains = np.array([job.chain[0][1]["gain_db"] for job in trials.jobs()])
+    turn = (gains - knob.low) / (knob.high - knob.low)
+    arc = np.stack([np.cos(turn), np.sin(turn)], -1)
+    found = by_grid(trials.similarity(arc))[0]
+    assert found == pytest.approx(np.tile(knob.targets, (4, 1)), abs=1 / 256 + 1e-9)
+
+    method = Method("ours", "ours", "x", lambda x: x, "ours")
+    deaf = Method("deaf", "deaf", "x", np.ones_like)
+    told = parameters_scores.scored(trials, [method, deaf], {"x": arc})
+    assert told["methods"]["ours"]["grid"]["mean"]["pearson"] > 0.999
+    assert told["methods"]["ours"]["search"]["mean"]["pearson"] > 0.99
+    assert told["methods"]["deaf"]["grid"]["mean"]["pearson"] == 0
+    assert told["against"]["deaf"]["mean"]["difference"] > 0.999
+    table = parameters_scores.table(told, [method, deaf])
+    assert told["trials"] == 16 and all(len(row) == len(table.heads) for row in table.rows)
