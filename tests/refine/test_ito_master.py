@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -56,9 +57,8 @@ def wanted(desk, mastered):
 
 def refined(desk, mastered, target, **given):
     plan, neutral, made = mastered
-    return refine_toward(
-        desk, plan, made, neutral, target, popsize=8, generations=4, workers=1, **given
-    )  # fmt: skip
+    given = {"popsize": 8, "generations": 4, "workers": 1, **given}
+    return refine_toward(desk, plan, made, neutral, target, **given)
 
 
 @pytest.mark.parametrize("free_tone", [False, True])
@@ -97,7 +97,7 @@ def test_a_master_comes_nearer_and_keeps_its_word(desk, mastered, wanted, free_t
 
 def test_where_nothing_is_nearer_the_master_comes_back(desk, mastered):
     own = style_of(desk.rung_out(mastered[2].take.sound))
-    same, how = refined(desk, mastered, own)
+    same, how = refined(desk, mastered, own, popsize=4, generations=2, route="evolution")
     assert same is mastered[2]
     assert not how.kept and not how.moved
     assert how.similarity == how.start_similarity == pytest.approx(1.0, abs=1e-5)
@@ -136,9 +136,8 @@ def test_a_promise_that_would_break_is_kept_by_the_solver_or_nothing_is(desk, ma
 
 
 def test_only_what_the_user_left_free(desk, mastered, wanted):
-    nearer, how = refined(
-        desk, mastered, wanted, free_tone=True, free={"eq.tilt_db": (0.0, 1.0)}, route="evolution"
-    )  # fmt: skip
+    free = {"eq.tilt_db": (0.0, 1.0)}
+    nearer, how = refined(desk, mastered, wanted, free_tone=True, free=free, generations=2, route="evolution")
     assert set(how.moved) <= {"eq.tilt_db"}
     assert 0.0 <= nearer.take.settings["eq.tilt_db"] <= 1.0
     same, how = refined(desk, mastered, wanted, free={})
@@ -174,6 +173,7 @@ def test_windows_are_delivered_as_the_song_is():
     x = torch.cat([signals.music(1.0), 0.3 * signals.music(1.0)]).float()
     level = float(level_db(x, STYLE_RATE, 2))
     delivery = Delivery(2, level, 12.0, -1.0, lead=1000)
+    assert pickle.loads(pickle.dumps(delivery.effect())).process == delivery  # it works in other processes
     y = delivery(torch.cat([x, 0.1 * x]), STYLE_RATE)  # two candidates, the second much softer
     assert y.shape == (4, 2, x.shape[-1] - 1000)
     assert torch.allclose(y[:2], y[2:], atol=1e-4)

@@ -47,7 +47,7 @@ def reach_of(bench: Bench, plan: Plan, settings: Mapping[str, float], *, free_to
             continue
         for param in effect.params:
             name = f"{place}.{param.name}"
-            if name in plan.settings or name in _NOT_HEARD + _NOT_MASTERING:
+            if name in plan.settings or f"{effect.name}.{param.name}" in _NOT_HEARD + _NOT_MASTERING:
                 continue
             found = (
                 _house(bench, plan, settings, name, param, free_tone)

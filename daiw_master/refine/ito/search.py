@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from daiw_master.errors import InputError, UnknownNameError
-from daiw_master.refine.ito.climb import climb, steps_for
+from daiw_master.refine.ito.climb import NEAR_STEP, STARTS, climb, steps_for
 from daiw_master.refine.ito.evolution import Evolution
 from daiw_master.refine.ito.listen import Encoder, Hear, Likeness, Penalty, target_of
 from daiw_master.refine.ito.objective import PRIOR_WEIGHT, ChainLostError, Objective
@@ -24,9 +24,11 @@ Route = Literal["evolution", "gradient", "both"]
 ROUTES: tuple[Route, ...] = ("evolution", "gradient", "both")
 #: What the style encoder hears; settings are physical, so they hold at any rate.
 STYLE_RATE = 48_000
-#: Of a search by both routes, this share of the candidates is spent on gradients, and what they found is
-#: searched with this share of the first step.
-GRADIENT_SHARE, SIGMA_AFTER = 0.2, 0.5
+#: Of a search by both routes, these shares of the candidates are spent on gradients, before the evolution
+#: and after it (less where a gradient reaches only some of the knobs); evolution begins at what gradients
+#: found, with this share of the first step.
+LEAD_SHARE, POLISH_SHARE, SIGMA_AFTER = 0.2, 0.3, 0.5
+STOPPED = "stopped: the best so far is kept"
 
 #: Told the generation, how many there are at most, and the best similarity so far.
 Progress = Callable[[int, int, float], None]
@@ -136,13 +138,7 @@ class _Search:
         stopped = ""
         try:
             self.progress(0, self.generations, record.similarity)
-            spent, leads = 0.0, [home, *seeds]
-            if route != "evolution" and self.objective.learning():
-                share = 1.0 if route == "gradient" else GRADIENT_SHARE
-                stopped = self._climb(record, share, leads)
-                spent = share * self.generations
-            if route != "gradient" and not stopped:
-                stopped = self._evolve(record, spent, leads)
+            stopped = self._searched(route, record, [home, *seeds])
         except KeyboardInterrupt:
             stopped = "interrupted: the best so far is kept"
         except ChainLostError as lost:
@@ -158,38 +154,53 @@ class _Search:
             start[0],
         )
 
-    def _climb(self, record: Record, share: float, leads: list[np.ndarray]) -> str:
-        """By gradient, then heard as any candidate is; why it ended early, if it did."""
-        candidates = share * self.generations * self.popsize
-        steps, price = steps_for(candidates), 0
+    def _searched(self, route: Route, record: Record, leads: list[np.ndarray]) -> str:
+        """The whole search; why it ended early, if it did."""
+        if route == "gradient":
+            return self._climb(record, 0, self.generations)
+        reached = len(self.objective.learning()) / len(self.objective.positions)
+        lead, polish = (
+            round(share * reached * self.generations) if route == "both" else 0
+            for share in (LEAD_SHARE, POLISH_SHARE)
+        )
+        stopped = self._climb(record, 0, lead) if lead else ""
+        if not stopped.startswith(STOPPED):
+            until = self.generations - polish
+            stopped = self._evolve(record, lead, until, [*leads, record.point])
+            if polish and not stopped.startswith(STOPPED):
+                self._climb(record, until, self.generations, starts=1, first_step=NEAR_STEP)
+        return stopped
+
+    def _climb(self, record: Record, done: int, until: int, **how) -> str:
+        """By gradient from the best so far, then heard as any candidate is; whether it was stopped."""
+        steps, price = steps_for((until - done) * self.popsize, how.get("starts", STARTS)), 0
         best, least, last, ended = record.point, np.inf, [], ""
-        prior_of = self.objective.prior
+        climbers = climb(
+            self.objective, record.point, self._spread(self.sigma), steps=steps, seed=self.seed, **how
+        )
         try:
-            for count, step in enumerate(
-                climb(self.objective, record.point, self._spread(self.sigma), steps=steps, seed=self.seed), 1
-            ):
+            for count, step in enumerate(climbers, 1):
                 lowest = int(np.argmin(step.cost))
                 price += step.price
                 if step.cost[lowest] < least:
                     best, least = step.points[lowest], float(step.cost[lowest])
                 last = list(step.points)
-                likeness = 1.0 - least + float(prior_of(best[None])[0])
-                generation = round(share * self.generations * count / steps)
+                likeness = 1.0 - least + float(self.objective.prior(best[None])[0])
+                generation = done + round((until - done) * count / steps)
                 self.progress(generation, self.generations, max(record.similarity, likeness))
                 if self.stop():
-                    ended = "stopped: the best so far is kept"
+                    ended = STOPPED
                     break
         finally:
             if last:
                 found = np.stack([best, *last])
                 record.add(found, self.objective.judge(found), price + len(found))
-        leads.append(record.point)
         return ended
 
-    def _evolve(self, record: Record, spent: float, leads: list[np.ndarray]) -> str:
+    def _evolve(self, record: Record, done: int, until: int, leads: list[np.ndarray]) -> str:
         """Generation by generation; why it ended early, if it did."""
-        done, since = round(spent), record.rounds
-        sigma = self.sigma * (SIGMA_AFTER if spent else 1.0)
+        since = record.rounds
+        sigma = self.sigma * (SIGMA_AFTER if done else 1.0)
         evolution = Evolution(
             self.objective, record.point, self._spread(sigma), popsize=self.popsize, seed=self.seed,
             seeds=leads,
@@ -198,10 +209,10 @@ class _Search:
             record.add(points, judged, len(points))
             done += 1
             self.progress(done, self.generations, record.similarity)
-            if done >= self.generations:
-                return ""
             if self.stop():
-                return "stopped: the best so far is kept"
+                return STOPPED
+            if done >= until:
+                return ""
             if self.early_stop and record.stagnates(since):
                 return f"hardly anything gained in the last generations, after {done}"
         return f"converged after {done} generations"
