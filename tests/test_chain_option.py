@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from daiw_master.files import write_audio
 from daiw_master.options import Options, chain_of, every_knob, pinned_knobs, split_settings
 from daiw_master.plan import Plan
 from daiw_master.stack import effect_named
+from daiw_master.stack import isolated as isolated_module
 from tests import signals
 
 RATE = 44100
@@ -150,3 +152,24 @@ def test_a_vst3_of_the_system_goes_by_the_name_of_its_file():
     assert effect_named("ZamCompX2.vst3").name == "zamcompx2"
     with pytest.raises(InputError, match="No.vst3: no such plugin"):
         effect_named("No.vst3")
+
+
+def test_a_plugin_started_again_is_told_on_stderr(song, tmp_path, monkeypatch):
+    """The first process of a plugin is killed under its first sound; the work goes on and says so."""
+    monkeypatch.setattr(isolated_module, "_EVERY", {})
+    monkeypatch.setattr(logging.getLogger("daiw_master"), "handlers", [])
+    path, out = tmp_path / "chain.yaml", tmp_path / "out.wav"
+    path.write_text("chain:\n  - effect: pedalboard_distortion\n    apart: true\n")
+    start, killed = isolated_module.Worker.__init__, []
+
+    def start_and_kill_the_first(self, *given):
+        start(self, *given)
+        if not killed:
+            killed.append(self)
+            self.process.kill()
+
+    monkeypatch.setattr(isolated_module.Worker, "__init__", start_and_kill_the_first)
+    done = CliRunner().invoke(main, ["process", str(song), "--chain", str(path), "-o", str(out)])
+    isolated_module.close_all()
+    assert done.exit_code == 0 and out.exists()
+    assert done.stderr == "daiw-master: Distortion crashed (signal 9, killed); it is started again\n"

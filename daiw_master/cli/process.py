@@ -58,6 +58,7 @@ from daiw_master.formats import BIT_DEPTHS, RATES
 @click.option("--no-report", is_flag=True, help="Do not write NAME.report.json.")
 def process(source: Path, output: Path | None, settings, chain, rate, bit_depth, no_report, **given) -> None:
     """Run known settings over a recording, an hour as well as a song: no search, bounded memory."""
+    from daiw_master.cli.asides import tell_asides
     from daiw_master.cli.run import one_thread_unless_told, output_paths
 
     with loading():
@@ -65,6 +66,7 @@ def process(source: Path, output: Path | None, settings, chain, rate, bit_depth,
         from daiw_master.processing import process as run
 
     started = time.monotonic()
+    tell_asides()
     steady_heap()
     one_thread_unless_told()
     asked = Options(chain=chain)

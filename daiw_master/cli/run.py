@@ -23,6 +23,7 @@ def run(
     """One run of `render` or `master`: check what can be checked, make, write, say what was done."""
     import dataclasses
 
+    from daiw_master.cli.asides import tell_asides
     from daiw_master.files import check_place, check_target
     from daiw_master.intent import split_emotions
     from daiw_master.pipeline import Options, check_device
@@ -60,6 +61,7 @@ def run(
     options.progress = progress_line()
     options.interruptible = finished_early
 
+    tell_asides()
     steady_heap()
     one_thread_unless_told()
     started = time.monotonic()
