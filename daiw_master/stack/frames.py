@@ -43,3 +43,11 @@ def frame(taps: int, time: int, filters: int = 1, at_once: int = AT_ONCE) -> tup
 
 def power_of_two(n: int) -> int:
     return 1 << max(n - 1, 1).bit_length()
+
+
+def close_size(n: int) -> int:
+    """A transform for n samples with less air in it: beyond the cache, 5/4 and 3/2 of a power of two too."""
+    whole = power_of_two(n)
+    if whole <= AT_ONCE:
+        return whole
+    return next(size for size in (whole // 8 * 5, whole // 4 * 3, whole) if size >= n)

@@ -195,11 +195,18 @@ class Population:
 
 def _by_length(settings: Mapping[str, Setting]) -> tuple[Mapping[str, Setting], torch.Tensor | None]:
     """The candidates by the length of their rooms, and the way back: a group is as long as its longest."""
-    decays = [value for name, value in settings.items() if name.endswith(".decay_s")]
-    if not decays or not isinstance(decays[0], torch.Tensor) or decays[0].numel() < 2:
+    place = next((name[: -len("decay_s")] for name in settings if name.endswith(".decay_s")), None)
+    if place is None:
         return settings, None
-    order = decays[0].detach().reshape(-1).cpu().argsort(stable=True)
-    count = len(order)
+    # a room rings as long as the slowest of its bands
+    middle, low, high = (
+        torch.as_tensor(settings.get(place + name, 1.0)).detach().reshape(-1).cpu()
+        for name in ("decay_s", "low_decay_ratio", "high_decay_ratio")
+    )
+    count = max(map(len, (middle, low, high)))
+    if count < 2 or any(len(part) not in (1, count) for part in (middle, low, high)):
+        return settings, None
+    order = (middle * torch.maximum(low, high).clamp_min(1.0)).argsort(stable=True)
     sorted_by = {
         name: value.reshape(-1)[order.to(value.device)]
         if isinstance(value, torch.Tensor) and value.numel() == count

@@ -27,6 +27,7 @@ from daiw_master.sounds import BLOCK
 from daiw_master.stack.effect import Effect, Setting, at_rest
 from daiw_master.stack.filter_flow import Filter
 from daiw_master.stack.flow import Flow
+from daiw_master.stack.frames import close_size
 from daiw_master.stack.linear import Fir, Linear, Pair, remade
 from daiw_master.stack.reverb_tail import band_decays_s, early, tail
 from daiw_master.units import gain_from_db
@@ -212,7 +213,7 @@ def _paths(
     echoes = early(decay_s, late.shape[-1], rate)[:, :channels]
     room = torch.addcmul(late, gain_from_db(early_db).reshape(-1, 1, 1), echoes)
     samples = late.shape[-1] + math.ceil(_AFTER_S * rate)
-    size = 1 << (samples - 1).bit_length()
+    size = close_size(samples)
     hz = torch.fft.rfftfreq(size, 1 / rate, dtype=room.dtype, device=room.device)
     low_cut_hz, high_cut_hz, predelay_ms = (
         setting.reshape(-1, 1, 1) for setting in (low_cut_hz, high_cut_hz, predelay_ms)
