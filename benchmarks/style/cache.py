@@ -56,10 +56,11 @@ def features(
             wanted = {name: places[name] for name in missing[number]}
             tasks.append((number, [jobs[i] for i in piece], keys, clips, wanted))
     begun = time.monotonic()
+    wanted = sum(len(task[1]) for task in tasks)
     for done, _ in enumerate(_worked(tasks, processes), 1):
         if say and (done % 10 == 0 or done == len(tasks)):
             left_s = (len(tasks) - done) * (time.monotonic() - begun) / done
-            say(f"{trials.name}: {done * CHUNK} of {len(tasks) * CHUNK} sounds, {left_s:.0f} s left")
+            say(f"{trials.name}: {min(done * CHUNK, wanted)} of {wanted} sounds, {left_s:.0f} s left")
     return {name: _whole(place, len(pieces)) for name, place in places.items()}
 
 

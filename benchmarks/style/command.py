@@ -58,7 +58,7 @@ def opened(
         for domain, folder in folders.items():
             shelf = sources.from_folder(
                 folder, domain, cache_of(given) / "own", soundfont=given.soundfont, seed=given.seed,
-                processes=given.processes,
+                processes=given.processes, say=progress,
             )  # fmt: skip
             trials = draw(shelf, domain)
             if given.keep:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.style.clips import Clip, Shelf
@@ -24,7 +24,14 @@ def shelf(data: Path, split: str, domain: str) -> Shelf:
 
 
 def from_folder(
-    folder: Path, domain: str, into: Path, *, soundfont: Path | None = None, seed: int = 5, processes: int = 2
+    folder: Path,
+    domain: str,
+    into: Path,
+    *,
+    soundfont: Path | None = None,
+    seed: int = 5,
+    processes: int = 2,
+    say: Callable[[str], None] = print,
 ) -> Shelf:
     """Clips of a folder's MIDI or sound files, every file a work of its own, rendered once into `into`.
 
@@ -46,21 +53,11 @@ def from_folder(
     dealt = slots.deal(found, FROM_FOLDERS[domain], seed, fonts)
     told = "\n".join(f"{s.work.path.resolve()} {s.part}/{s.parts} {s.soundfont} {s.seed}" for s in dealt)
     data = into / f"{domain}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-    contents.make(data, "test", domain, dealt, processes)
+    contents.make(data, "test", domain, dealt, processes, say)
     made = shelf(data, "test", domain)
     if not made.clips:
         raise InputError(f"{folder}: not one clip of six seconds in which something sounds all the time")
     return made
-
-
-def gathered(
-    folders: dict[str, Path], into: Path, *, soundfont: Path | None, seed: int, processes: int
-) -> dict[str, Shelf]:
-    """One shelf a domain of the folders given."""
-    return {
-        domain: from_folder(folder, domain, into, soundfont=soundfont, seed=seed, processes=processes)
-        for domain, folder in folders.items()
-    }
 
 
 def check_domains(domains: Sequence[str]) -> None:
