@@ -194,7 +194,10 @@ class Population:
 
 
 def _by_length(settings: Mapping[str, Setting]) -> tuple[Mapping[str, Setting], torch.Tensor | None]:
-    """The candidates by the length of their rooms, and the way back: a group is as long as its longest."""
+    """The candidates by the length of their rooms, and the way back: a group is as long as its longest.
+
+    The longest come first, so that nobody waits long for the last group.
+    """
     place = next((name[: -len("decay_s")] for name in settings if name.endswith(".decay_s")), None)
     if place is None:
         return settings, None
@@ -206,7 +209,8 @@ def _by_length(settings: Mapping[str, Setting]) -> tuple[Mapping[str, Setting], 
     count = max(map(len, (middle, low, high)))
     if count < 2 or any(len(part) not in (1, count) for part in (middle, low, high)):
         return settings, None
-    order = (middle * torch.maximum(low, high).clamp_min(1.0)).argsort(stable=True)
+    length = middle * torch.maximum(low, high).clamp_min(1.0)
+    order = length.argsort(descending=True, stable=True)
     sorted_by = {
         name: value.reshape(-1)[order.to(value.device)]
         if isinstance(value, torch.Tensor) and value.numel() == count
