@@ -88,11 +88,12 @@ def evolved(
     import cma
 
     from daiw_master.neural.encoder import style_encoder
+    from daiw_master.refine.ito.transfer import windows_of
 
     encoder = style_encoder(weights)
     dry = x.numpy()
     with torch.no_grad():
-        target = encoder(reference[None])[0]
+        target = torch.nn.functional.normalize(encoder(windows_of(reference)).mean(0), dim=-1)
         es = cma.CMAEvolutionStrategy(
             [0.5] * len(SPACE),
             SIGMA,

@@ -1,8 +1,9 @@
 """Pairs for the transfer benchmark: a dry piece, and another piece that went through a chain.
 
-The ground truth of a pair is the same chain on the dry piece. Both pieces stand at `DRY_LUFS` before the
-chain. After it comes a fixed gain, chosen so that the reference is as loud as somebody once wanted it;
-the ground truth gets the same gain, so its loudness is its own.
+The ground truth of a pair is the same chain on the dry piece. The reference is heard in up to four
+excerpts of its work, one after the other, as somebody would hand over a song and not five seconds of it.
+All stand at `DRY_LUFS` before the chain. After it comes a fixed gain, chosen so that the reference is as
+loud as somebody once wanted it; the ground truth gets the same gain, so its loudness is its own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.units import gain_from_db
 
 PAIRS = 60
+#: Excerpts of a reference, at most.
+EXCERPTS = 4
 #: How loud references are left, LUFS.
 LOUDEST_LUFS, SOFTEST_LUFS = -12.0, -18.0
 
@@ -37,7 +40,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Transfer(TrialList):
-    """body: `trials`, rows of [chain, dry clip's place, reference clip's place, gain_db, steps]."""
+    """body: `trials`, rows of [chain, dry clip's place, places of the reference's clips, gain_db, steps]."""
 
     kind: ClassVar[str] = "transfer"
 
@@ -50,17 +53,20 @@ class Transfer(TrialList):
 
     def pair(self, number: int, shelf: Shelf) -> Pair:
         """One pair's sounds, made anew."""
-        chain, dry, model, gain_db, steps = self.body["trials"][number]
+        chain, dry, models, gain_db, steps = self.body["trials"][number]
         gain = gain_from_db(gain_db)
         x = at_dry_level(shelf.load(self.clips[dry].key)[:, WARM_UP:])
-        reference = _reference(steps, shelf.load(self.clips[model].key)) * gain
+        reference = _reference(steps, [shelf.load(self.clips[place].key) for place in models]) * gain
         return Pair(chain, x, reference, played(steps, x, RATE) * gain)
 
     def faults(self) -> list[str]:
         """What is wrong with this list, in words; nothing, if it may be used."""
         found = []
-        for number, (chain, dry, model, _, steps) in enumerate(self.body["trials"]):
-            if self.clips[dry].work == self.clips[model].work:
+        for number, (chain, dry, models, _, steps) in enumerate(self.body["trials"]):
+            works = {self.clips[place].work for place in models}
+            if len(works) != 1:
+                found.append(f"trial {number}: the reference is {len(works)} works")
+            if self.clips[dry].work in works:
                 found.append(f"trial {number}: the reference is the same work as the dry piece")
             if chain not in CHAINS or not steps:
                 found.append(f"trial {number}: {chain!r} is none of {', '.join(CHAINS)}")
@@ -73,32 +79,36 @@ def at_dry_level(clip: np.ndarray) -> torch.Tensor:
     return x * gain_from_db(DRY_LUFS - float(integrated_loudness(x[None], RATE)))
 
 
-def _reference(steps: list[Step], clip: np.ndarray) -> torch.Tensor:
+def _reference(steps: list[Step], clips: list[np.ndarray]) -> torch.Tensor:
     """From the middle of a piece: what rings and pumps there has begun before."""
-    return played(steps, at_dry_level(clip), RATE)[:, WARM_UP:]
+    return torch.cat([played(steps, at_dry_level(clip), RATE)[:, WARM_UP:] for clip in clips], dim=-1)
 
 
 def draw(
-    shelf: Shelf, domain: str, split: str, *, trials: int = PAIRS, seed: int = 5, most_clips: int = 120
+    shelf: Shelf, domain: str, split: str, *, trials: int = PAIRS, seed: int = 5, most_clips: int = 300
 ) -> Transfer:
     """As many pairs of each chain as of any other. ValueError below two works: a pair needs two."""
     clips = one_clip_a_work(shelf.clips, np.random.default_rng((seed, 5)), most_clips)
-    if len({clip.work for clip in clips}) < 2:
+    works: dict[str, list[int]] = {}
+    for place, clip in enumerate(clips):
+        works.setdefault(clip.work, []).append(place)
+    if len(works) < 2:
         raise ValueError(f"{domain}: one work; dry piece and reference must come from two")
     rng = random.Random(f"transfer-{seed}")
-    queue: list[int] = []
+    queue: list[str] = []
     rows = []
     for number in range(trials):
         chain = list(CHAINS)[number % len(CHAINS)]
         steps = [[name, _rounded(settings)] for name, settings in CHAINS[chain][1](rng)]
         if not queue:
-            queue = rng.sample(range(len(clips)), len(clips))
-        dry = queue.pop()
-        model = rng.choice([i for i, clip in enumerate(clips) if clip.work != clips[dry].work])
-        reference = _reference(steps, shelf.load(clips[model].key))
+            queue = rng.sample(sorted(works), len(works))
+        work = queue.pop()
+        dry = rng.choice(works[work])
+        models = works[rng.choice([other for other in sorted(works) if other != work])][:EXCERPTS]
+        reference = _reference(steps, [shelf.load(clips[place].key) for place in models])
         wanted_lufs = rng.uniform(SOFTEST_LUFS, LOUDEST_LUFS)
         gain_db = wanted_lufs - float(integrated_loudness(reference[None], RATE))
-        rows.append([chain, dry, model, round(gain_db, 3), steps])
+        rows.append([chain, dry, models, round(gain_db, 3), steps])
     return Transfer(domain, split, seed, **drawn_from(shelf, clips), body={"trials": rows})
 
 

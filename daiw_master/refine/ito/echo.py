@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import torch
-from torch.nn import functional
+
+from daiw_master.refine.ito.ripple import neighbourhood
 
 #: Where echoes are looked for, seconds: below it a room's combs stand, above it feedback has died away.
 SHORTEST_S, LONGEST_S = 0.045, 1.0
@@ -32,8 +33,7 @@ def echo_times_s(x: torch.Tensor, rate: int, most: int = 5) -> list[tuple[float,
     size = 1 << math.ceil(math.log2(2 * samples))
     power = torch.fft.rfft(x.double(), size).abs().square().sum(0)
     hz = torch.fft.rfftfreq(size, 1 / rate, dtype=power.dtype)
-    width = 2 * round(SHAPE_HZ * size / rate / 2) + 1
-    shape = functional.avg_pool1d(power[None, None], width, 1, width // 2, count_include_pad=False)[0, 0]
+    shape = neighbourhood(power, SHAPE_HZ * size / rate)
     ripple = (power / shape.clamp_min(1e-9 * float(power.max()) + 1e-30)).clamp_max(LOUDEST_PARTIAL)
     heard = (hz > LOWEST_HZ) & (hz < HIGHEST_HZ)
     ripple = torch.where(heard, ripple - ripple[heard].mean(), 0.0)

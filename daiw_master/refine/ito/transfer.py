@@ -2,9 +2,10 @@
 
 Two pieces of music are never alike, so a likeness alone leads astray: it is cheaper to bend the piece
 towards the reference's notes than to find the chain. What is searched is therefore what probably was
-done: a guess from one hearing of the reference says how likely each stage is and where its knobs stood
-(`neural.guess`), echoes are read off the reference to the sample, the likeliest lists of stages are
-heard, and the best are searched around the guess, each knob held as firmly as the guess is sure.
+done: delay and reverb are read off the ripple they left (`space`), a guess from one hearing of the
+reference says how likely every other stage is and where its knobs stood (`neural.guess`), the likeliest
+lists of stages are heard, and the best are searched around the guess, each knob held as firmly as the
+guess is sure.
 """
 
 from __future__ import annotations
@@ -22,22 +23,26 @@ from daiw_master.errors import InputError
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW
 from daiw_master.neural.guess import SUREST, guesser
-from daiw_master.refine.ito.echo import echo_times_s
-from daiw_master.refine.ito.general import KNOBS, at_positions, free_knobs, general_chain
+from daiw_master.refine.ito.general import KNOBS, STAGES, at_positions, free_knobs, general_chain
 from daiw_master.refine.ito.listen import Encoder, Likeness
 from daiw_master.refine.ito.objective import Objective
 from daiw_master.refine.ito.positions import Positions
 from daiw_master.refine.ito.search import sound_like
+from daiw_master.refine.ito.space import space_of
 from daiw_master.stack.chain import run_chain
 from daiw_master.stack.population import Population
 from daiw_master.units import gain_from_db
 
 #: The guesser learnt with dry pieces this loud; thresholds and drive mean what they say there.
 DRY_LUFS = -20.0
-#: An echo stands out from the rest of the autocorrelation at least so far, in typical deviations.
-ECHO = 25.0
-#: How far an echo may stand from where the guess expects it, at least, in turns of the knob.
-ECHO_SPREAD = 0.12
+#: So many windows of a reference are heard at most.
+MOST_WINDOWS = 8
+#: What a further window of the same reference counts beside the first.
+FURTHER = 0.5
+#: What is known before anything is heard: how likely a stage is, and where a knob may stand (evenly).
+BEFORE_ODDS, BEFORE_VARIANCE = -0.9, 1 / 12
+#: Stages that are read off the reference's ripple, and the log odds of what is found there or not.
+SPACE, CERTAIN = ("delay", "reverb"), 9.0
 
 
 @dataclass(frozen=True)
@@ -94,42 +99,44 @@ class Transferred:
 
 
 def believed(reference: torch.Tensor, weights: Path | None = None) -> Belief:
-    """A guess at what windows (windows, 2, time) of a reference went through; echoes set to the sample."""
+    """A guess at what windows (windows, 2, time) of a reference went through; echoes set to the sample.
+
+    Every window is a witness, but they tell of the same notes: each further one counts `FURTHER`. Beliefs
+    are multiplied and what all of them knew beforehand is counted once.
+    """
+    told = guesser(weights)
     with torch.no_grad():
-        odds, place, log_variance = (part.mean(0) for part in guesser(weights)(reference))
+        odds, place, log_variance = (part.double() for part in told(reference))
+    share = (1 + FURTHER * (len(reference) - 1)) / len(reference)
+    odds = BEFORE_ODDS + share * (odds - BEFORE_ODDS).sum(0)
+    certain = 1 / log_variance.exp().clamp_max(BEFORE_VARIANCE)
+    more = share * (certain - 1 / BEFORE_VARIANCE)
+    total = 1 / BEFORE_VARIANCE + more.sum(0)
+    # each place is what the window says and what was known beforehand, mixed already
+    place = (0.5 / BEFORE_VARIANCE + (share * (place * certain - 0.5 / BEFORE_VARIANCE)).sum(0)) / total
+    spreads = total.rsqrt().clamp_min(SUREST)
     belief = Belief(
-        dict(zip(guesser(weights).stages, odds.clamp(-8, 8).tolist(), strict=True)),
-        dict(zip(guesser(weights).knobs, place.tolist(), strict=True)),
-        {
-            name: max(math.exp(value / 2), SUREST)
-            for name, value in zip(guesser(weights).knobs, log_variance.tolist(), strict=True)
-        },
+        dict(zip(told.stages, odds.clamp(-9, 9).tolist(), strict=True)),
+        dict(zip(told.knobs, place.clamp(0, 1).tolist(), strict=True)),
+        dict(zip(told.knobs, spreads.tolist(), strict=True)),
     )
-    return _with_echo(belief, reference)
+    return _with_space(belief, reference)
 
 
-def _with_echo(belief: Belief, reference: torch.Tensor) -> Belief:
-    """The delay's time from the echo nearest to where it is believed; without an echo, hardly a delay."""
-    name = "delay.delay_s"
-    knob = next(knob for knob in KNOBS if knob.name == name)
-    spread = max(belief.spreads[name], ECHO_SPREAD)
-    best, strongest = None, 0.0
-    for seconds, height in echo_times_s(reference.transpose(0, 1).flatten(1), STYLE_RATE):
-        if height < ECHO or not knob.low <= seconds <= knob.high:
-            continue
-        off = (knob.normalised(seconds) - belief.places[name]) / spread
-        worth = math.log(height) - 0.5 * off**2
-        if best is None or worth > strongest:
-            best, strongest = seconds, worth
-    if best is None:
-        return Belief(
-            {**belief.odds, "delay": min(belief.odds["delay"], -4.0)}, belief.places, belief.spreads
-        )
-    return Belief(
-        belief.odds,
-        {**belief.places, name: knob.normalised(best)},
-        {**belief.spreads, name: 1e-4},
-    )
+def _with_space(belief: Belief, reference: torch.Tensor) -> Belief:
+    """Delay and reverb as the reference's own ripple tells them, which is surer than any guess."""
+    if reference.shape[-1] != STYLE_WINDOW:
+        return belief
+    found = space_of(reference)
+    odds, places, spreads = dict(belief.odds), dict(belief.places), dict(belief.spreads)
+    for stage in STAGES:
+        if stage.name in SPACE:
+            there = stage.knobs[0].name in found
+            odds[stage.name] = CERTAIN if there else -CERTAIN
+            for knob in stage.knobs if there else ():
+                places[knob.name] = float(knob.normalised(found[knob.name]))
+                spreads[knob.name] = 0.0
+    return Belief(odds, places, spreads)
 
 
 def transfer(
@@ -152,12 +159,12 @@ def transfer(
         if sound.ndim != 2 or sound.shape[0] != 2:
             raise InputError(f"{name} has shape {tuple(sound.shape)}; it must be (2, time)")
     dry = louder(x, DRY_LUFS)
-    target_windows = _windows(reference)
-    belief = belief or believed(target_windows, guess_weights)
+    heard_in = windows_of(reference)
+    belief = belief or believed(heard_in, guess_weights)
     encoder = Encoder(weights)
     with torch.no_grad():
-        target = torch.nn.functional.normalize(encoder(target_windows).mean(0), dim=-1).numpy()
-    windows = _windows(dry)
+        target = torch.nn.functional.normalize(encoder(heard_in).mean(0), dim=-1).numpy()
+    windows = windows_of(dry)
     likeness = Likeness(target, encoder)
     tried, heard = [], 0
     for stages, likely in belief.lists(recipe.lists):
@@ -196,13 +203,12 @@ def louder(x: torch.Tensor, loudness_lufs: float) -> torch.Tensor:
     return x * gain_from_db(loudness_lufs - float(integrated_loudness(x[None], STYLE_RATE)))
 
 
-def _windows(x: torch.Tensor) -> torch.Tensor:
-    """A sound (2, time) as windows (windows, 2, time), at most four, spread over it; a short one is one."""
+def windows_of(x: torch.Tensor) -> torch.Tensor:
+    """A sound (2, time) as windows (windows, 2, time), spread over it; one shorter than a window is one."""
     if x.shape[-1] <= STYLE_WINDOW:
         return x[None]
-    last = x.shape[-1] - STYLE_WINDOW
-    count = min(4, 1 + last // STYLE_WINDOW + 1)
-    starts = np.linspace(0, last, count).round().astype(int)
+    count = min(MOST_WINDOWS, max(1, round(x.shape[-1] / STYLE_WINDOW)))
+    starts = np.linspace(0, x.shape[-1] - STYLE_WINDOW, count).round().astype(int)
     return torch.stack([x[:, start : start + STYLE_WINDOW] for start in starts])
 
 
