@@ -56,9 +56,9 @@ class Material:
         """The same song when nobody needs its parts any more: they weigh as much as the song."""
         return replace(self, rendered=self.rendered and replace(self.rendered, stems=()))
 
-    def previewed(self) -> Material:
+    def previewed(self, seconds: float = PREVIEW_S) -> Material:
         """Only the loudest seconds of it."""
-        start, stop = _loudest(self.mix)
+        start, stop = _loudest(self.mix, seconds)
         rendered = self.rendered
         if rendered:
             stems = tuple(replace(stem, audio=_cut(stem.audio, start, stop)) for stem in rendered.stems)
@@ -121,9 +121,9 @@ def _power(sound: Sound, hop: int) -> torch.Tensor:
     return averaged_blocks((block.square().mean(1) for block in sound.blocks()), hop)
 
 
-def _loudest(sound: Sound) -> tuple[int, int]:
-    """Start and end sample of the loudest `PREVIEW_S` seconds, by mean power."""
-    length = min(round(PREVIEW_S * sound.rate), sound.time)
+def _loudest(sound: Sound, seconds: float) -> tuple[int, int]:
+    """Start and end sample of the loudest seconds, by mean power."""
+    length = min(round(seconds * sound.rate), sound.time)
     hop = sound.rate // 4
     power = torch.nn.functional.pad(_power(sound, hop).cumsum(0), (1, 0))
     starts = range(0, sound.time - length + 1, hop)

@@ -30,12 +30,12 @@ LAYERS = (
     ("neural",),
     ("refine",),
     ("report",),
-    ("training",),
     ("presets",),
     ("options", "material"),
     ("brief", "processing"),
     ("likeness",),
     ("pipeline",),
+    ("training",),
     ("cli", "listing", "doctor", "demo"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 from daiw_master.errors import InputError
 from daiw_master.files import resampled
+from daiw_master.neural.descriptor import SHORTEST
 from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW
 from daiw_master.sounds import Sound
 from daiw_master.stack.hops import averaged_blocks
@@ -25,11 +26,13 @@ HOP_S = 0.1
 
 @torch.no_grad()
 def windows_of(sound: Sound, name: str = "the sound", most: int = MOST_WINDOWS) -> torch.Tensor:
-    """The windows of a sound of any length, (windows, 2, STYLE_WINDOW) at STYLE_RATE, in order.
+    """The windows of a sound of any length, (windows, 2, STYLE_WINDOW or less) at STYLE_RATE, in order.
 
     They overlap by half at most, lie evenly over what stands above the gate, and only they are
-    resampled and held. A sound shorter than one window is repeated until it fills one: statistics over
-    the window stay those of the sound, which silence behind it would not leave them. Mono has two equal
+    resampled and held. A sound shorter than one window is heard as it is, (1, 2, time): its embedding lies
+    as near that of a whole window (cosine 0.95 at 3.5 s, 0.92 at 2 s) as one window lies to its
+    neighbour (0.90), with silence behind it less (0.79, 0.71), repeated from its beginning less too
+    (0.89, 0.85). Below two seconds it is heard to and fro, which leaves no seams. Mono has two equal
     sides. `InputError` where the sound is silent, shorter than half a second, or holds NaN.
     """
     seconds = sound.time / sound.rate
@@ -43,7 +46,7 @@ def windows_of(sound: Sound, name: str = "the sound", most: int = MOST_WINDOWS) 
         raise InputError(f"{name}: silent; there is no style to hear")
     heard = resampled(sound, STYLE_RATE)
     if heard.time <= STYLE_WINDOW:
-        return _repeated(heard.read(0, heard.time))
+        return _stereo(_filled(heard.read(0, heard.time)))
     last = heard.time - STYLE_WINDOW
     starts = [min(round(start_s * STYLE_RATE), last) for start_s in _starts_s(power, seconds, most)]
     return torch.cat([_stereo(heard.read(start, start + STYLE_WINDOW)) for start in starts])
@@ -64,10 +67,12 @@ def _starts_s(power: torch.Tensor, seconds: float, most: int) -> list[float]:
     return kept.tolist()
 
 
-def _repeated(x: torch.Tensor) -> torch.Tensor:
-    """A short sound (1, channels, time), again and again until the window is full."""
-    times = -(-STYLE_WINDOW // x.shape[-1])
-    return _stereo(x.repeat(1, 1, times)[..., :STYLE_WINDOW])
+def _filled(x: torch.Tensor) -> torch.Tensor:
+    """A sound (1, channels, time) to and fro until it is as long as the shortest that can be described."""
+    if x.shape[-1] >= SHORTEST:
+        return x
+    round_trip = torch.cat([x, x.flip(-1)], dim=-1)
+    return round_trip.repeat(1, 1, -(-SHORTEST // round_trip.shape[-1]))[..., :SHORTEST]
 
 
 def _stereo(x: torch.Tensor) -> torch.Tensor:

@@ -81,13 +81,19 @@ def test_what_is_far_below_the_music_is_not_listened_to():
     assert all(float(window.abs().amax()) > 0.5 for window in loud) and 4 <= len(loud) <= 8
 
 
-def test_a_short_sound_fills_its_window_by_repeating_and_mono_has_two_sides():
-    x = signals.music(2.0, STYLE_RATE)[:, :1]
+def test_a_short_sound_is_heard_as_it_is_and_mono_has_two_equal_sides():
+    x = signals.music(3.0, STYLE_RATE)[:, :1]
     window = windows_of(Held(x, STYLE_RATE))
-    assert window.shape == (1, 2, STYLE_WINDOW)
-    assert torch.equal(window[0, 0], window[0, 1])
-    length = x.shape[-1]
-    assert torch.equal(window[0, 0, :length], window[0, 0, length : 2 * length])
+    assert torch.equal(window, x.float().expand(-1, 2, -1))
+
+
+def test_a_very_short_sound_is_heard_to_and_fro():
+    x = signals.music(0.7, STYLE_RATE)
+    window, length = windows_of(Held(x, STYLE_RATE))[0], x.shape[-1]
+    assert window.shape == (2, 2 * STYLE_RATE)
+    assert torch.equal(window[:, :length], x[0].float())
+    assert torch.equal(window[:, length : 2 * length], x[0].float().flip(-1))
+    assert torch.equal(window[:, 2 * length :], x[0, :, : 2 * STYLE_RATE - 2 * length].float())
 
 
 @pytest.mark.parametrize(
