@@ -24,11 +24,10 @@ FARTHEST = 5.0
 
 
 class Perceptron(nn.Sequential):
-    """Two hidden layers over standardised numbers; dropout hides a tenth of what came in."""
+    """Two hidden layers over standardised numbers."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float):
         super().__init__(
-            nn.Dropout(0.1 if dropout else 0.0),
             nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Dropout(dropout),
             nn.Linear(hidden, hidden), nn.BatchNorm1d(hidden), nn.GELU(), nn.Dropout(dropout),
             nn.Linear(hidden, outputs),

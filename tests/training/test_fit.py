@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from daiw_master.errors import InputError
 from daiw_master.neural.descriptor import layout
 from daiw_master.training.style.fit import Recipe, fit, together
 from daiw_master.training.style.objectives import Contrast, Pretext, contrastive
@@ -92,6 +93,16 @@ def test_members_side_by_side_say_what_each_said():
     expected = torch.cat([apart[0][0], apart[1][0], apart[0][1], apart[1][1]], -1)
     torch.testing.assert_close(torch.cat(both.parts(x), -1), expected)
     assert both.size == 2 * alone[0].size and both.mid_size == 2 * alone[0].mid_size
+
+
+def test_a_fit_may_learn_from_some_sorts_of_block():
+    modes = np.array(["mixed", "ladder", "mixed"])
+    numbers = np.arange(3)
+    blocks = Blocks(numbers, numbers, numbers, modes, numbers, numbers, ({"n": 0}, {"n": 1}, {"n": 2}))
+    mixed = blocks.of_modes(["mixed"])
+    assert mixed.features.tolist() == [0, 2] and [fact["n"] for fact in mixed.facts] == [0, 2]
+    with pytest.raises(InputError, match="no blocks of mode pretext; there are: ladder, mixed"):
+        blocks.of_modes(["pretext"])
 
 
 def test_the_pretext_learns_which_effect_it_was(monkeypatch):

@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     fit.add_argument("--members", type=int, default=2, help="networks side by side, each of its own seed")
     fit.add_argument("--steps", type=int, default=6000)
+    fit.add_argument(
+        "--mode",
+        action="append",
+        metavar="MODE",
+        help="learn from these sorts of block (default: mixed, or pretext for that objective)",
+    )
     fit.add_argument("--blocks", type=int, help="only so many blocks")
     fit.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
     fit.set_defaults(step=_fit)
@@ -120,7 +126,8 @@ def _fit(options: argparse.Namespace) -> None:
 
     torch.set_num_threads(options.processes)
     shards = Shards(options.data, options.name)
-    blocks = shards.load(options.blocks)
+    modes = options.mode or ["pretext" if options.objective == "pretext" else "mixed"]
+    blocks = shards.load(options.blocks).of_modes(modes)
     members = []
     for member in range(options.members):
         recipe = Recipe(steps=options.steps, seed=options.seed + member)
@@ -139,6 +146,7 @@ def _fit(options: argparse.Namespace) -> None:
         "descriptor": shards.manifest["descriptor"],
         "blocks": str(len(blocks.features)),
         "objective": options.objective,
+        "modes": " ".join(modes),
         "recipe": repr(recipe),
         "members": str(options.members),
         "licence": "GPL-3.0-or-later",

@@ -13,7 +13,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +48,18 @@ class Blocks:
     def by_content(self) -> np.ndarray:
         """The features as (n, 4 contents, 10 chains, D)."""
         return self.features.reshape(len(self.features), CONTENTS, CHAINS, -1)
+
+    def of_modes(self, modes: Collection[str]) -> Blocks:
+        """Those of some sorts alone. InputError where there are none."""
+        chosen = np.isin(self.modes, list(modes))
+        if not chosen.any():
+            known = ", ".join(sorted(set(self.modes.tolist())))
+            raise InputError(f"there are no blocks of mode {' or '.join(modes)}; there are: {known}")
+        arrays = {
+            key: getattr(self, key)[chosen]
+            for key in ("features", "dry", "kinds", "modes", "effects", "presets")
+        }
+        return Blocks(**arrays, facts=tuple(itertools.compress(self.facts, chosen)))
 
 
 class Shards:
