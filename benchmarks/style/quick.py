@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.style.cache import DESCRIPTION, kept
 from benchmarks.style.retrieval import LENGTHS, Retrieval
 from benchmarks.style.scores import mean_reciprocal_rank
+from benchmarks.style.sources import DOMAINS
 from benchmarks.style.styles import STYLES, WARMS
 from benchmarks.style.trial_list import FOLDER
 from benchmarks.style.zero_shot import ZeroShot
@@ -64,9 +65,10 @@ def _zero_shot(trials: ZeroShot, vectors: np.ndarray) -> dict[str, float]:
 def _lists(cache: Path, feature: str, split: str) -> list[tuple[ZeroShot | Retrieval, np.ndarray]]:
     found = []
     for kind in (ZeroShot, Retrieval):
-        for path in sorted(FOLDER.glob(f"{kind.kind}-*-{split}.json")):
-            trials = kind.read(path)
-            values = kept(trials, feature, cache)
-            if values is not None:
-                found.append((trials, values))
+        for path in (FOLDER / f"{kind.kind}-{domain}-{split}.json" for domain in DOMAINS):
+            if path.exists():
+                trials = kind.read(path)
+                values = kept(trials, feature, cache)
+                if values is not None:
+                    found.append((trials, values))
     return found

@@ -18,15 +18,14 @@ from benchmarks.style.trial_list import Job, TrialList, drawn_from, one_clip_a_w
 
 CANDIDATES = 25
 LENGTHS = (1, 2, 3, 4, 5)
-#: `uniform`: one to N effects, as in the paper; `exact`: N of them, always (N = 1 is the same for both).
-VARIANTS = ("uniform", "exact")
 
 
 @dataclass(frozen=True)
 class Retrieval(TrialList):
     """body: `examples` rows [variant, N, reference clip, candidates' clip, 25 chains in short].
 
-    The first of the chains is the reference's.
+    The first of the chains is the reference's. Variant `uniform` has chains of one to N effects, as in the
+    paper, `exact` of N, always.
     """
 
     kind: ClassVar[str] = "retrieval"
@@ -73,17 +72,24 @@ class Retrieval(TrialList):
         return found
 
 
+@dataclass(frozen=True)
+class ExactRetrieval(Retrieval):
+    """The same with exactly N effects in every chain, N = 2 to 5: a list of its own."""
+
+    kind: ClassVar[str] = "retrieval-exact"
+
+
 def draw(
     shelf: Shelf,
     domain: str,
     split: str,
     *,
     examples: int = 40,
-    variants: tuple[str, ...] = VARIANTS,
+    exact: bool = False,
     seed: int = 5,
     most_clips: int = 240,
 ) -> Retrieval:
-    """`examples` for every variant and N. ValueError below two works."""
+    """`examples` for every N. ValueError below two works."""
     rng = np.random.default_rng((seed, 2))
     clips = one_clip_a_work(shelf.clips, rng, most_clips)
     if len({clip.work for clip in clips}) < 2:
@@ -91,18 +97,18 @@ def draw(
             f"{domain}: retrieval needs two works, one for the reference, one for the candidates"
         )
     rows = []
-    for variant in variants:
-        for length in LENGTHS if variant == "uniform" else LENGTHS[1:]:
-            for _ in range(examples):
-                reference, content = _two_works(clips, rng)
-                right = _chain(variant, length, rng)
-                chains = [right]
-                while len(chains) < CANDIDATES:
-                    chain = _chain(variant, length, rng)
-                    if chain != right:
-                        chains.append(chain)
-                rows.append([variant, length, reference, content, chains])
-    return Retrieval(domain, split, seed, **drawn_from(shelf, clips), body={"examples": rows})
+    variant, kind = ("exact", ExactRetrieval) if exact else ("uniform", Retrieval)
+    for length in LENGTHS[1:] if exact else LENGTHS:
+        for _ in range(examples):
+            reference, content = _two_works(clips, rng)
+            right = _chain(variant, length, rng)
+            chains = [right]
+            while len(chains) < CANDIDATES:
+                chain = _chain(variant, length, rng)
+                if chain != right:
+                    chains.append(chain)
+            rows.append([variant, length, reference, content, chains])
+    return kind(domain, split, seed, **drawn_from(shelf, clips), body={"examples": rows})
 
 
 def _two_works(clips: list, rng: np.random.Generator) -> tuple[int, int]:

@@ -43,10 +43,13 @@ def zero_shot_command(arguments: Sequence[str]) -> int:
 
 def retrieval_command(arguments: Sequence[str]) -> int:
     """Which of 25 sounds went through the same chain?"""
-    given = command.parser("retrieval", retrieval.__doc__ or "").parse_args(arguments)
+    made = command.parser("retrieval", retrieval.__doc__ or "")
+    made.add_argument("--exact", action="store_true", help="chains of exactly N effects, not of one to N")
+    given = made.parse_args(arguments)
     methods, _ = command.columns(given)
     results, tables = {}, []
-    for trials, shelf in command.opened(given, retrieval.Retrieval, _retrieval(given.seed)):
+    kind, draw = KINDS["retrieval-exact" if given.exact else "retrieval"]
+    for trials, shelf in command.opened(given, kind, draw(given.seed)):
         told = retrieval_scores.scored(trials, methods, command.heard(given, trials, shelf))
         results[trials.domain] = told
         tables += [retrieval_scores.table(told, variant, methods) for variant in told["variants"]]
@@ -73,7 +76,7 @@ def parameters_command(arguments: Sequence[str]) -> int:
 def prepare_command(arguments: Sequence[str]) -> int:
     """Make every sound of the frozen lists once, so that scoring takes seconds."""
     made = command.parser("prepare", prepare_command.__doc__ or "")
-    made.add_argument("--only", choices=tuple(KINDS), action="append", help="all but VST3s, unless said")
+    made.add_argument("--only", choices=tuple(KINDS), action="append", help="the first three, unless said")
     given = made.parse_args(arguments)
     for name, (kind, draw) in KINDS.items():
         if name in (given.only or tuple(KINDS)[:3]):
@@ -107,13 +110,15 @@ def _zero_shot(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]
     return lambda shelf, domain: zero_shot.draw(shelf, domain, split, trials=trials, seed=seed)
 
 
-def _retrieval(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
+def _retrieval(seed: int, split: str = OWN, exact: bool = False) -> Callable[[Shelf, str], TrialList]:
     examples = EXAMPLES.get(split, EXAMPLES["test"])
-    # chains of exactly N effects stand beside the paper's where there are most clips
     return lambda shelf, domain: retrieval.draw(
-        shelf, domain, split, examples=examples, seed=seed,
-        variants=retrieval.VARIANTS if (split, domain) == ("test", "midi") else retrieval.VARIANTS[:1],
-    )  # fmt: skip
+        shelf, domain, split, examples=examples, exact=exact, seed=seed
+    )
+
+
+def _exact(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
+    return _retrieval(seed, split, exact=True)
 
 
 def _parameters(seed: int, split: str = OWN, vst3: bool = False) -> Callable[[Shelf, str], TrialList]:
@@ -129,5 +134,6 @@ KINDS: dict[str, tuple[type[TrialList], Callable]] = {
     "zero-shot": (zero_shot.ZeroShot, _zero_shot),
     "retrieval": (retrieval.Retrieval, _retrieval),
     "parameters": (parameters.Parameters, _parameters),
+    "retrieval-exact": (retrieval.ExactRetrieval, _exact),
     "parameters-vst3": (parameters.Vst3Parameters, _vst3),
 }

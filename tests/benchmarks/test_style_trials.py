@@ -12,13 +12,15 @@ from benchmarks.style.clips import CLIP, WARM_UP, WINDOW, Clip, Shelf
 from benchmarks.style.effects import DISCRETE, chain_of, play, spelled
 from benchmarks.style.methods import Method
 from benchmarks.style.parameters import KNOBS, Parameters, Vst3Parameters, by_grid, by_search
-from benchmarks.style.retrieval import Retrieval
+from benchmarks.style.retrieval import ExactRetrieval, Retrieval
 from benchmarks.style.transfer_trials import Transfer
 from benchmarks.style.trial_list import FOLDER, TrialList
 from benchmarks.style.zero_shot import ZeroShot
 
-#: The longer name first: it begins like the other.
-KINDS = {kind.kind: kind for kind in (ZeroShot, Retrieval, Vst3Parameters, Parameters, Transfer)}
+#: Longer names first: they begin like the others.
+KINDS = {
+    kind.kind: kind for kind in (ZeroShot, ExactRetrieval, Retrieval, Vst3Parameters, Parameters, Transfer)
+}
 FROZEN = sorted({path for kind in KINDS for path in FOLDER.glob(f"{kind}-*.json")})
 
 
@@ -101,11 +103,12 @@ def test_changed_clips_are_named(shelf, tmp_path):
 
 
 def test_retrieval_draws_one_to_n_or_n(shelf):
-    trials = retrieval.draw(shelf, "midi", "own", examples=6)
-    assert trials.faults() == []
     sizes = {}
-    for variant, length, _, _, chains in trials.body["examples"]:
-        sizes.setdefault((variant, length), set()).update(len(chain_of(chain)) for chain in chains)
+    for exact in (False, True):
+        trials = retrieval.draw(shelf, "midi", "own", examples=6, exact=exact)
+        assert trials.faults() == []
+        for variant, length, _, _, chains in trials.body["examples"]:
+            sizes.setdefault((variant, length), set()).update(len(chain_of(chain)) for chain in chains)
     assert sizes["exact", 4] == {4} and sizes["uniform", 4] == {1, 2, 3, 4}
 
 
