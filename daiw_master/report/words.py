@@ -6,6 +6,9 @@ from daiw_master.report.model import Report, StyleSection, TargetRow
 from daiw_master.report.names import BAND_WORDS, DYNAMICS_WORDS, WIDTH_WORDS, name_of
 from daiw_master.targets import FIELDS
 
+#: What a search says that was neither stopped nor done before its time.
+WHOLE_SEARCH = "all generations heard"
+
 
 def summary(report: Report) -> list[str]:
     """What moved, why, what could not be done."""
@@ -62,7 +65,7 @@ def style_line(style: StyleSection) -> str:
         and abs(row.after - row.before) >= FIELDS[row.target].tolerance
     ]
     moved = f": {', '.join(nearer[:3])}" if nearer else ""
-    early = f"; {style.stopped}" if style.interrupted else ""
+    early = "" if style.stopped == WHOLE_SEARCH else f"; {style.stopped}"
     return f"{style.before:.2f} to {style.after:.2f} like {style.toward}{moved} ({cost}{early})"
 
 

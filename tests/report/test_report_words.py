@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from daiw_master.report.model import GuardRow, Report, TargetRow
-from daiw_master.report.words import summary
+from daiw_master.report.model import GuardRow, Report, StyleDifference, StyleSection, TargetRow
+from daiw_master.report.words import WHOLE_SEARCH, summary
 from daiw_master.targets import FIELDS
 
 
@@ -127,3 +127,27 @@ def test_real_runs_are_about_six_lines(masters):
         assert 4 <= len(lines) <= 8, name
         assert name in lines[0]
         assert not [text for text in lines if "nan" in text.lower() or "None" in text]
+
+
+def sought(**changes) -> StyleSection:
+    given = {
+        "toward": "ref.wav", "encoder": "0123456789ab", "before": 0.412, "after": 0.655, "kept": True,
+        "candidates": 384, "seconds": 47.6, "stopped": WHOLE_SEARCH,
+        "differences": [
+            StyleDifference(target="band_air_db", wanted=-18.0, before=-22.0, after=-20.6),
+            StyleDifference(target="width_high_db", wanted=-12.0, before=-9.0, after=-8.0),
+            StyleDifference(target="crest_db", wanted=12.0, before=14.0, after=13.9),
+        ],
+    }  # fmt: skip
+    return StyleSection(**{**given, **changes})
+
+
+def test_a_search_for_a_sound_says_how_near_it_came_by_what_and_at_what_cost():
+    told = line(summary(report(style=sought())), "style")
+    # the width went the other way and the crest hardly moved: neither is boasted of
+    assert told.endswith("0.41 to 0.66 like ref.wav: air +1.4 dB (384 settings heard in 48 s)")
+    stopped = line(summary(report(style=sought(stopped="stopped: the best so far is kept"))), "style")
+    assert stopped.endswith("48 s; stopped: the best so far is kept)")
+    kept = line(summary(report(style=sought(kept=False, after=0.412, stopped="nothing was nearer"))), "style")
+    assert kept.endswith("0.41 like ref.wav, and left there: nothing was nearer (384 settings heard in 48 s)")
+    assert line(summary(report()), "style") == ""
