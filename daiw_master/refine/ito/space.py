@@ -20,6 +20,8 @@ STEADY = 0.25
 _FEEDBACKS, _MIXES = (0.1, 0.35, 0.6), (0.12, 0.25, 0.45)
 _ROOMS, _DAMPINGS, _WETS = (0.08, 0.25, 0.45, 0.65, 0.85), (0.2, 0.6), (0.08, 0.16, 0.3)
 _STEP, _EVALUATIONS = 0.08, 45
+#: A filter's hollows under -15 dB are not filled up again.
+_LEAST = 0.03
 
 
 def space_of(windows: torch.Tensor) -> dict[str, float]:
@@ -43,6 +45,29 @@ def space_of(windows: torch.Tensor) -> dict[str, float]:
         width = ripple.width_told(windows, *_responses(own))
         settings["reverb.width"] = min(max(width, 0.0), 1.0)
     return settings
+
+
+def without_space(windows: torch.Tensor, settings: Mapping[str, float]) -> torch.Tensor:
+    """A sound (windows, 2, STYLE_WINDOW) as it was before its delay and reverb, as far as can be told.
+
+    Each filter is turned round; where it has let hardly anything pass, little is brought back.
+    """
+    stages = [name for name in ("delay", "reverb") if any(k.startswith(f"{name}.") for k in settings)]
+    if not stages:
+        return windows
+    fixed = {k: v for stage in STAGES if stage.name in stages for k, v in stage.fixed.items()}
+    middle, across = ripple.response_of(general_chain(stages), {**fixed, **settings})
+    # the room hears the middle only: the sides pass it by, but not the delay
+    beside = _delay_of(settings) if "delay" in stages else torch.ones_like(middle)
+    mid, side = (torch.fft.rfft((windows[:, 0] + sign * windows[:, 1]) / 2) for sign in (1, -1))
+    mid = mid * _turned_round(middle)
+    side = (side - across * mid) * _turned_round(beside)
+    mid, side = torch.fft.irfft(mid), torch.fft.irfft(side)
+    return torch.stack([mid + side, mid - side], dim=1)
+
+
+def _turned_round(response: torch.Tensor) -> torch.Tensor:
+    return response.conj() / (response.abs().square() + _LEAST)
 
 
 def _delay_of(settings: Mapping[str, float]) -> torch.Tensor:

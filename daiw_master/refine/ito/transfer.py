@@ -28,7 +28,7 @@ from daiw_master.refine.ito.listen import Encoder, Likeness
 from daiw_master.refine.ito.objective import Objective
 from daiw_master.refine.ito.positions import Positions
 from daiw_master.refine.ito.search import sound_like
-from daiw_master.refine.ito.space import space_of
+from daiw_master.refine.ito.space import space_of, without_space
 from daiw_master.stack.chain import run_chain
 from daiw_master.stack.population import Population
 from daiw_master.units import gain_from_db
@@ -38,7 +38,9 @@ DRY_LUFS = -20.0
 #: So many windows of a reference are heard at most.
 MOST_WINDOWS = 8
 #: What a further window of the same reference counts beside the first.
-FURTHER = 0.5
+FURTHER = 0.3
+#: A stage too many does more harm than one too few: so much is taken off its log odds.
+CAUTION = 1.0
 #: What is known before anything is heard: how likely a stage is, and where a knob may stand (evenly).
 BEFORE_ODDS, BEFORE_VARIANCE = -0.9, 1 / 12
 #: Stages that are read off the reference's ripple, and the log odds of what is found there or not.
@@ -50,10 +52,10 @@ class Recipe:
     """How much is tried and what counts; the numbers were chosen on development pairs."""
 
     #: Lists of stages that are heard, and how many of them are searched.
-    lists: int = 8
-    searched: int = 2
+    lists: int = 1
+    searched: int = 1
     popsize: int = 12
-    generations: int = 8
+    generations: int = 0
     sigma: float = 0.1
     #: What a factor of e in a list's probability is worth, in similarity.
     list_weight: float = 0.02
@@ -99,35 +101,32 @@ class Transferred:
 
 
 def believed(reference: torch.Tensor, weights: Path | None = None) -> Belief:
-    """A guess at what windows (windows, 2, time) of a reference went through; echoes set to the sample.
+    """What windows (windows, 2, time) of a reference went through.
 
-    Every window is a witness, but they tell of the same notes: each further one counts `FURTHER`. Beliefs
-    are multiplied and what all of them knew beforehand is counted once.
+    Delay and reverb are read off their ripple and taken away; what is left is guessed. Every window is a
+    witness, but they tell of the same notes: each further one counts `FURTHER`. Beliefs are multiplied and
+    what all of them knew beforehand is counted once.
     """
     told = guesser(weights)
+    found = space_of(reference)
     with torch.no_grad():
-        odds, place, log_variance = (part.double() for part in told(reference))
+        odds, place, log_variance = (part.double() for part in told(without_space(reference, found)))
     share = (1 + FURTHER * (len(reference) - 1)) / len(reference)
     odds = BEFORE_ODDS + share * (odds - BEFORE_ODDS).sum(0)
     certain = 1 / log_variance.exp().clamp_max(BEFORE_VARIANCE)
-    more = share * (certain - 1 / BEFORE_VARIANCE)
-    total = 1 / BEFORE_VARIANCE + more.sum(0)
+    total = 1 / BEFORE_VARIANCE + share * (certain - 1 / BEFORE_VARIANCE).sum(0)
     # each place is what the window says and what was known beforehand, mixed already
     place = (0.5 / BEFORE_VARIANCE + (share * (place * certain - 0.5 / BEFORE_VARIANCE)).sum(0)) / total
-    spreads = total.rsqrt().clamp_min(SUREST)
     belief = Belief(
-        dict(zip(told.stages, odds.clamp(-9, 9).tolist(), strict=True)),
+        dict(zip(told.stages, (odds - CAUTION).clamp(-CERTAIN, CERTAIN).tolist(), strict=True)),
         dict(zip(told.knobs, place.clamp(0, 1).tolist(), strict=True)),
-        dict(zip(told.knobs, spreads.tolist(), strict=True)),
+        dict(zip(told.knobs, total.rsqrt().clamp_min(SUREST).tolist(), strict=True)),
     )
-    return _with_space(belief, reference)
+    return belief if reference.shape[-1] != STYLE_WINDOW else _with_space(belief, found)
 
 
-def _with_space(belief: Belief, reference: torch.Tensor) -> Belief:
+def _with_space(belief: Belief, found: dict[str, float]) -> Belief:
     """Delay and reverb as the reference's own ripple tells them, which is surer than any guess."""
-    if reference.shape[-1] != STYLE_WINDOW:
-        return belief
-    found = space_of(reference)
     odds, places, spreads = dict(belief.odds), dict(belief.places), dict(belief.spreads)
     for stage in STAGES:
         if stage.name in SPACE:

@@ -111,10 +111,13 @@ def told_of(made: Guesser, features: np.ndarray, there: np.ndarray, places: np.n
     odds, mean, _ = made.head(torch.from_numpy(features.astype(np.float32)))
     right = ((odds > 0).float().numpy() == there).mean(0)
     stages = ", ".join(f"{name} {share:.3f}" for name, share in zip(STAGE_NAMES, right, strict=True))
-    off = np.square(mean.numpy() - places)
-    told = [1 - np.nanmean(off[:, i]) / np.nanvar(places[:, i]) for i in range(len(KNOBS))]
-    knobs = ", ".join(f"{knob.name} {share:.2f}" for knob, share in zip(KNOBS, told, strict=True))
-    return f"stages right: {stages}; variance told: {knobs}"
+    told = []
+    for knob, guessed, place in zip(KNOBS, mean.numpy().T, places.T, strict=True):
+        heard = ~np.isnan(place)
+        if heard.sum() > 1:
+            share = 1 - np.square(guessed[heard] - place[heard]).mean() / max(place[heard].var(), 1e-9)
+            told.append(f"{knob.name} {share:.2f}")
+    return f"stages right: {stages}; variance told: {', '.join(told)}"
 
 
 def fit_from(data: Path, output: Path, steps: int, seed: int, say: Callable[[str], None]) -> None:
