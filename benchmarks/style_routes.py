@@ -1,7 +1,7 @@
 """Which route finds a known style soonest: evolution, gradients, or both, at equal CPU seconds.
 
     python benchmarks/style_routes.py [--audio FOLDER] [--pairs 4] [--seconds 5.46] [--popsize 64]
-                                      [--generations 25] [--sigma 0.3] [--prior 0] [--json FILE]
+                                      [--generations 25] [--sigma S] [--prior 0] [--json FILE]
 
 Every pair is two recordings. One goes through the house chain (without loudness and limiter, which are
 not searched) at settings drawn by seed, and its style is the target; the other is turned until it sounds
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=262_144 / STYLE_RATE)
     parser.add_argument("--popsize", type=int, default=64)
     parser.add_argument("--generations", type=int, default=25)
-    parser.add_argument("--sigma", type=float, default=0.3)
+    parser.add_argument("--sigma", type=float, help="the evolution's first step in turns of a knob")
     parser.add_argument("--prior", type=float, default=0.0, help="spread in turns of a knob; 0: none")
     parser.add_argument("--routes", nargs="+", choices=ROUTES, default=ROUTES)
     parser.add_argument("--json", type=Path)
