@@ -70,12 +70,12 @@ def wanted_of(brief: Brief, options: Options, bench: Bench, neutral: Take) -> Wa
     if not options.refine or not brief.mixture or not amount:
         return None
     from daiw_master.neural.bank import emotion_bank
-    from daiw_master.neural.style import style_of, unit
+    from daiw_master.neural.style import style_of
 
     bank, here = emotion_bank(), style_of(bench.rung_out(neutral.sound))
     step = bank.heard_step(brief.mixture, amount)
     heard = {field: value + step[field] for field, value in here.heard.items() if field in step}
-    embedding = unit(here.embedding + bank.step(brief.mixture, amount))
+    embedding = bank.target(brief.mixture, amount, here.embedding)
     return Wanted(f"{brief.name} in the emotion bank", embedding, heard, ("the emotion bank",))
 
 

@@ -22,6 +22,11 @@ from daiw_master.neural.style import Style, encoder_digest, unit
 
 FORMAT = "daiw-master emotion bank 1"
 BANK_FILE = Path(__file__).parent / "weights" / "bank.json"
+#: A search aims at this many of the bank's steps, and at this share of the way to the bank's own neutral.
+#: With each song left out of the bank in turn, the way to such goals leads nearer to the feeling's vector
+#: for every master, and three in four are told by their way among fourteen feelings. With the bank's vector
+#: itself as the goal it were one in two; without the way home one master in six would move away from it.
+FURTHER, HOMEWARD = 2.0, 0.25
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,15 @@ class Bank:
     def vector(self, blend: Mapping[str, float], amount: float = 1.0) -> np.ndarray:
         """The reference embedding of a blend, (E,) of unit norm: of one name, that very embedding."""
         return unit(self.neutral.embedding + self.step(blend, amount))
+
+    def target(self, blend: Mapping[str, float], amount: float, here: np.ndarray) -> np.ndarray:
+        """Where a song whose neutral lies at `here` (E,) should go: (E,) of unit norm.
+
+        Beyond where the feeling's own targets bring it anyway, along the bank's step, and a little way to
+        the bank itself, which makes the goal nearer to its vector without all songs sounding alike.
+        """
+        home = self.neutral.embedding - here
+        return unit(here + FURTHER * self.step(blend, amount) + min(1.0, amount) * HOMEWARD * home)
 
     def heard_step(self, blend: Mapping[str, float], amount: float = 1.0) -> dict[str, float]:
         """The same step in the words of the targets."""

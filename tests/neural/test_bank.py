@@ -48,6 +48,18 @@ def test_a_blend_lies_between_and_strength_goes_part_of_the_way(bank):
     assert cosine(bank.neutral.embedding, bank["up"].embedding) < half < whole
 
 
+def test_a_songs_goal_lies_where_the_feeling_goes_farther_the_more_there_is_of_it(bank):
+    here = unit(np.array([0.8, -0.3, -0.2]))
+    goals = [bank.target({"up": 1.0}, amount, here) for amount in (0.0, 0.25, 0.5, 1.0)]
+    assert np.allclose(goals[0], here, atol=1e-6)
+    ways = [float(np.linalg.norm(goal - here)) for goal in goals]
+    assert ways == sorted(ways) and ways[3] > 2 * ways[1]
+    assert all(cosine(goal - here, bank.step({"up": 1.0})) > 0.5 for goal in goals[1:])
+    assert cosine(goals[1], bank["up"].embedding) > cosine(here, bank["up"].embedding)
+    blend = bank.target({"up": 0.5, "out": 0.5}, 1.0, here) - here
+    assert cosine(blend, bank.step({"up": 1.0})) > 0 < cosine(blend, bank.step({"out": 1.0}))
+
+
 def test_the_meters_words_interpolate_too(bank):
     assert bank.heard_step({"up": 1.0}, 0.5) == pytest.approx({"band_air_db": 1.0, "width_high_db": 0.0})
     assert bank.style({"up": 0.5, "out": 0.5}).heard == pytest.approx(
