@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from daiw_master.neural.descriptor.hearing import Hearing
+from daiw_master.neural.descriptor.hearing import Hearing, db
 from daiw_master.neural.descriptor.statistics import log_spaced, quantiles, spread
 
 FLUX_BANDS, MODULATION_BANDS = 16, 8
@@ -12,26 +12,18 @@ FLUX_BANDS, MODULATION_BANDS = 16, 8
 
 def tone(heard: Hearing) -> torch.Tensor:
     """Mean, spread, soft and loud moments, peak and mean power of each of 64 bands: (batch, 384)."""
-    return _levels(heard.bands_db[:, 0])
+    bands = heard.bands_db[:, 0]
+    around = quantiles(bands, (0.1, 0.9))
+    power_db = db(heard.bands[:, 0].mean(-1))
+    return torch.cat(
+        [bands.mean(-1), spread(bands), around[..., 0], around[..., 1], bands.amax(-1), power_db], -1
+    )
 
 
 def side_tone(heard: Hearing) -> torch.Tensor:
     """Mean and spread of the side in each band, its mean power too: (batch, 192)."""
     bands = heard.bands_db[:, 1]
-    return torch.cat([bands.mean(-1), spread(bands), mean_power_db(bands)], -1)
-
-
-def _levels(bands: torch.Tensor) -> torch.Tensor:
-    around = quantiles(bands, (0.1, 0.9))
-    return torch.cat(
-        [bands.mean(-1), spread(bands), around[..., 0], around[..., 1], bands.amax(-1), mean_power_db(bands)],
-        -1,
-    )
-
-
-def mean_power_db(bands_db: torch.Tensor) -> torch.Tensor:
-    """Mean power over time, in dB, of levels in dB."""
-    return 10.0 * torch.log10((10.0 ** (bands_db / 10.0)).mean(-1))
+    return torch.cat([bands.mean(-1), spread(bands), db(heard.bands[:, 1].mean(-1))], -1)
 
 
 def flux(heard: Hearing) -> torch.Tensor:

@@ -21,12 +21,12 @@ PEAK_AT = 3
 def envelope(heard: Hearing) -> torch.Tensor:
     """Level, crest and slopes of the whole sound in blocks of 5.3 ms, and of 1.3 ms: (batch, 63)."""
     level = heard.block_db
-    mean_db = heard.reference.log10() * 10.0
+    mean_db = heard.peak_power.log10() * 10.0
     peaks = heard.blocks.abs().amax(-1)
-    peak_db = 20.0 * torch.log10(peaks + 1e-4)
+    peak_db = 20.0 * torch.log10(peaks * heard.peak_power.sqrt()[:, None] + 1e-4)
     crest = peak_db - mean_db[:, None] - level
     short = heard.blocks.unflatten(-1, (-1, SHORT_BLOCK)).square().mean(-1).flatten(1)
-    short = db(short / heard.reference[:, None])
+    short = db(short)
     return torch.cat(
         [
             mean_db[:, None],  # after peak normalisation this is the crest factor of the whole
@@ -106,11 +106,10 @@ def after_onsets(heard: Hearing) -> torch.Tensor:
 
 def loudness_spread(heard: Hearing) -> torch.Tensor:
     """How far the level strays over 400 ms and over a second: (batch, 8)."""
-    power = heard.blocks.square().mean(-1) / heard.reference[:, None]
     found = []
     for seconds in (0.4, 1.0):
         size = round(seconds * 48_000 / BLOCK)
-        slow = db(power.unfold(-1, size, size // 2).mean(-1))
+        slow = db(heard.block_power.unfold(-1, size, size // 2).mean(-1))
         around = quantiles(slow, (0.1, 0.5, 0.95))
         found += [spread(slow)[:, None], around]
     return torch.cat(found, -1)

@@ -24,20 +24,22 @@ FLOOR = 1e-8
 
 @dataclass(frozen=True)
 class Hearing:
-    """A batch of sounds, each normalised by its mid's peak, as the parts of the descriptor hear them.
+    """A batch of sounds as the parts of the descriptor hear them, each at a mid of mean power 1.
 
-    `mid`, `side` (batch, time); `reference` (batch,) the mid's mean power; `power` (batch, 2, bins,
-    frames) of mid and side over `reference`; `bands_db` (batch, 2, 64, frames) on a mel scale;
-    `blocks` (batch, blocks, 256) the mid cut into the envelope's blocks; `block_db` (batch, blocks) their
-    levels; `band_block_db` (batch, 4, blocks) the same in four bands.
+    `mid`, `side` (batch, time); `peak_power` (batch,) what the mid's mean power is of its peak's, squared;
+    `power` (batch, 2, frames, bins) of mid and side; `bands` (batch, 2, 64, frames) the same on a mel scale
+    and `bands_db` its levels; `blocks` (batch, blocks, 256) the mid cut into the envelope's blocks;
+    `block_power`, `block_db` (batch, blocks) theirs; `band_block_db` (batch, 4, blocks) in four bands.
     """
 
     mid: torch.Tensor
     side: torch.Tensor
-    reference: torch.Tensor
+    peak_power: torch.Tensor
     power: torch.Tensor
+    bands: torch.Tensor
     bands_db: torch.Tensor
     blocks: torch.Tensor
+    block_power: torch.Tensor
     block_db: torch.Tensor
     band_block_db: torch.Tensor
 
@@ -46,19 +48,23 @@ def hear(x: torch.Tensor) -> Hearing:
     """Mid and side of sounds (batch, 2, time) at 48 kHz, their spectra and envelopes."""
     mid, side = 0.5 * (x[:, 0] + x[:, 1]), 0.5 * (x[:, 0] - x[:, 1])
     # anti-phase sounds have no mid to speak of: its peak and its power are then told against the side's
-    peak = torch.maximum(mid.abs().amax(-1), 0.03 * side.abs().amax(-1)).clamp_min(1e-9)[:, None]
-    mid, side = mid / peak, side / peak
-    mid_power, side_power = mid.square().mean(-1), side.square().mean(-1)
-    reference = torch.maximum(mid_power, 1e-3 * side_power).clamp_min(1e-9)
-    power = torch.stack([power_spectrum(mid, FRAME, HOP), power_spectrum(side, FRAME, HOP)], 1)
-    power = power / reference[:, None, None, None]
+    peak = torch.maximum(mid.abs().amax(-1), 0.03 * side.abs().amax(-1)).clamp_min(1e-9)
+    reference = torch.maximum(mid.square().mean(-1), 1e-3 * side.square().mean(-1))
+    peak_power = (reference / peak.square()).clamp_min(1e-9)
+    both = torch.stack([mid, side], 1) / (peak * peak_power.sqrt())[:, None, None]
+    mid, side = both[:, 0], both[:, 1]
+    power = power_spectrum(both, FRAME, HOP)
     # frames stand last, so that statistics over time read memory in order
-    bands = (power @ mel_matrix(x.device, x.dtype)).transpose(-1, -2).contiguous()
+    mel = mel_matrix(x.device, x.dtype)
+    bands = (power[..., : len(mel)] @ mel).transpose(-1, -2).contiguous()
     blocks = mid[:, : mid.shape[-1] // BLOCK * BLOCK].unflatten(-1, (-1, BLOCK))
-    block_power = blocks.square().mean(-1) / reference[:, None]
-    short = power_spectrum(mid, SHORT_FRAME, BLOCK) / reference[:, None, None]
+    block_power = blocks.square().mean(-1)
+    short = power_spectrum(mid, SHORT_FRAME, BLOCK)
     band_blocks = (short @ envelope_matrix(x.device, x.dtype)).transpose(-1, -2).contiguous()
-    return Hearing(mid, side, reference, power, db(bands), blocks, db(block_power), db(band_blocks))
+    return Hearing(
+        mid, side, peak_power, power, bands, db(bands), blocks, block_power, db(block_power),
+        db(band_blocks),
+    )  # fmt: skip
 
 
 def db(power: torch.Tensor) -> torch.Tensor:
@@ -67,7 +73,7 @@ def db(power: torch.Tensor) -> torch.Tensor:
 
 
 def power_spectrum(x: torch.Tensor, frame: int, hop: int) -> torch.Tensor:
-    """Mean-square power in each bin of Hann frames: (batch, frames, bins); the bins sum to the power."""
+    """Mean-square power in each bin of Hann frames: (..., frames, bins); the bins sum to the power."""
     window = hann(frame, x.device, x.dtype)
     spectrum = torch.fft.rfft(x.unfold(-1, frame, hop) * window)
     # one-sided: every bin stands for two, but for the first and the last (Heinzel et al. 2002, eq. 24)
@@ -83,7 +89,10 @@ def hann(frame: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
 
 @lru_cache
 def mel_matrix(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
-    """Triangles on HTK's mel scale, (bins, bands); each gathers the power around its centre."""
+    """Triangles on HTK's mel scale, (bins, bands); each gathers the power around its centre.
+
+    Bins end where the highest triangle does.
+    """
 
     def mel(hz: float) -> float:
         return 2595.0 * math.log10(1.0 + hz / 700.0)
@@ -93,7 +102,8 @@ def mel_matrix(device: torch.device, dtype: torch.dtype) -> torch.Tensor:
     bins = torch.arange(FRAME // 2 + 1, dtype=torch.float64)[:, None] * RATE / FRAME
     rise = (bins - hz[:-2]) / (hz[1:-1] - hz[:-2])
     fall = (hz[2:] - bins) / (hz[2:] - hz[1:-1])
-    return torch.minimum(rise, fall).clamp_min(0.0).to(device, dtype)
+    triangles = torch.minimum(rise, fall).clamp_min(0.0)
+    return triangles[: int(HIGH_HZ * FRAME / RATE) + 1].to(device, dtype)
 
 
 @lru_cache

@@ -17,9 +17,7 @@ def combs(heard: Hearing) -> torch.Tensor:
     short = _cepstrum(power)
     edges = log_spaced(CEPSTRUM_LOW, FRAME // 2, 22).tolist()
     peaks = _peaks(short, edges)
-    long = _cepstrum(
-        power_spectrum(heard.mid, LONG_FRAME, LONG_FRAME // 2).mean(1) / heard.reference[:, None]
-    )
+    long = _cepstrum(power_spectrum(heard.mid, LONG_FRAME, LONG_FRAME // 2).mean(1))
     # delays from 10 to 170 ms
     long_peaks = _peaks(long, log_spaced(480, LONG_FRAME // 2, 40).tolist())
     return torch.cat([short[:, 1 : CEPSTRUM_LOW + 1], peaks, long_peaks], -1)

@@ -20,12 +20,12 @@ def stereo(heard: Hearing) -> torch.Tensor:
     blocks = [x[:, :size].unflatten(-1, (-1, LIKENESS_BLOCK)) for x in (heard.mid, heard.side)]
     cross = (blocks[0] * blocks[1]).mean(-1)
     power = [x.square().mean(-1) for x in blocks]
-    likeness = cross / (power[0] * power[1] + 1e-8).sqrt()
-    whole = 10.0 * torch.log10(heard.side.square().mean(-1) / heard.reference + 1e-8)
+    # silence is like nothing: 40 dB under the peak counts for little
+    silence = 1e-8 / heard.peak_power.square()[:, None]
+    likeness = cross / (power[0] * power[1] + silence).sqrt()
+    whole = 10.0 * torch.log10(heard.side.square().mean(-1) + 1e-8)
     left, right = heard.mid + heard.side, heard.mid - heard.side
-    balance = 10.0 * torch.log10(
-        (left.square().mean(-1) + 1e-3 * heard.reference) / (right.square().mean(-1) + 1e-3 * heard.reference)
-    )
+    balance = 10.0 * torch.log10((left.square().mean(-1) + 1e-3) / (right.square().mean(-1) + 1e-3))
     around = quantiles(width, (0.1, 0.5, 0.9))
     return torch.cat(
         [

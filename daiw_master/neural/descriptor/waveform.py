@@ -15,7 +15,7 @@ STANDS = (0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.87, 0.92, 0.95, 0.97, 0.98, 0.99
 
 def waveform(heard: Hearing) -> torch.Tensor:
     """How the mid is spread between silence and its peak, its moments, standstills: (batch, ~25)."""
-    x = heard.mid / heard.reference.sqrt()[:, None]
+    x = heard.mid
     squared = x.square()
     kurtosis = torch.log((squared * squared).mean(-1) + 1e-6)
     skew = (squared * x).mean(-1)
