@@ -26,7 +26,7 @@ from benchmarks.style.zero_shot_scores import ceilings
 CHAINS = {"midi": 1800, "audio": 500, "speech": 100}
 STYLED = {"midi": 170, "audio": 60, "speech": 20}
 WHITENED = (10, 15, 20, 30, 40, 60)
-DISCRIMINANTS = (10, 20, 30, 50, 74)
+DISCRIMINANTS = (4, 6, 8, 10, 15, 20, 30, 50, 74)
 DESCRIPTOR_AXES, DESCRIPTOR_DISCRIMINANTS = 100, 128
 #: Blocks of 40 renders the descriptor's fits read.
 BLOCKS = 500
