@@ -169,6 +169,14 @@ def test_a_plugin_that_dies_leaves_the_best_so_far():
     assert found.evaluations < 12 * 20
 
 
+@pytest.mark.parametrize("route", ["gradient", "both"])
+def test_a_plugin_that_dies_while_gradients_climb_behind_it_leaves_the_best_so_far(route):
+    plugin = paint("plugin", process=Plugin(lives=20), differentiable=False)
+    found = searched([plugin, paint()], route=route)
+    assert "ZamPaint: the plugin's process died" in found.stopped
+    assert found.similarity >= found.start_similarity
+
+
 def test_gradients_stop_at_a_plugin_and_evolution_does_not():
     chain = [paint(), paint("plugin", process=Plugin(), differentiable=False), paint("after")]
     climbed = searched(chain, route="gradient")

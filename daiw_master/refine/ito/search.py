@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from daiw_master.errors import InputError, UnknownNameError
+from daiw_master.errors import DaiwMasterError, InputError, UnknownNameError
 from daiw_master.refine.ito.climb import NEAR_STEP, STARTS, climb, steps_for
 from daiw_master.refine.ito.evolution import Evolution
 from daiw_master.refine.ito.listen import Encoder, Hear, Likeness, Penalty, target_of
@@ -174,7 +174,8 @@ class _Search:
             until = self.generations - polish
             stopped = self._evolve(record, lead, until, [*leads, record.point])
             if polish and not stopped.startswith(STOPPED):
-                self._climb(record, until, self.generations, starts=1, first_step=NEAR_STEP)
+                last = self._climb(record, until, self.generations, starts=1, first_step=NEAR_STEP)
+                stopped = last or stopped
         return stopped
 
     def _climb(self, record: Record, done: int, until: int, **how) -> str:
@@ -197,6 +198,8 @@ class _Search:
                 if self.stop():
                     ended = STOPPED
                     break
+        except DaiwMasterError as refusal:
+            ended = f"gradients were refused, the best so far is kept: {refusal}"
         finally:
             if last:
                 found = np.stack([best, *last])
