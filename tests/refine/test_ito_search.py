@@ -171,7 +171,7 @@ def test_a_plugin_that_dies_leaves_the_best_so_far():
 
 @pytest.mark.parametrize("route", ["gradient", "both"])
 def test_a_plugin_that_dies_while_gradients_climb_behind_it_leaves_the_best_so_far(route):
-    plugin = paint("plugin", process=Plugin(lives=20), differentiable=False)
+    plugin = paint("plugin", process=Plugin(lives=20), differentiable=False, identity_at_default=False)
     found = searched([plugin, paint()], route=route)
     assert "ZamPaint: the plugin's process died" in found.stopped
     assert found.similarity >= found.start_similarity

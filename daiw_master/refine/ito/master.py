@@ -81,7 +81,7 @@ def refine_toward(
     *,
     free_tone: bool = False,
     free: Free | None = None,
-    route: Route = "both",
+    route: Route | None = None,
     generations: int = 12,
     popsize: int = 32,
     seed: int = 0,
@@ -94,9 +94,10 @@ def refine_toward(
     Knobs that nobody set move inside the house limits, held near the master's settings; `free` narrows
     them to some, or to physical ends. What was asked stays within tolerance; with `free_tone` (a reference
     and no feeling) tone, width, room and drive go where the reference leads, and only what the user set,
-    delivery and the guards hold. Loudness and ceiling are met on the whole song as before. The result is
-    kept only if the whole song is nearer to the target, its asks are met as before, and no limit is newly
-    broken; else the master comes back as it was.
+    delivery and the guards hold. Without a `route`, gradients search between asks, both routes elsewhere.
+    Loudness and ceiling are met on the whole song as before. The result is kept only if the whole song is
+    nearer to the target, its asks are met as before, and no limit is newly broken; else the master comes
+    back as it was.
     """
     plan = plan.relaxing(master.plan.relaxed)
     wanted = target_of(target)
@@ -106,6 +107,10 @@ def refine_toward(
     before = _likeness(bench, master.take, wanted)
     if not reach:
         return master, Refined(before, before, 0, "no knob may move", kept=False)
+    if route is None:
+        # between asks on every side evolution finds no way; a gradient sees the gap
+        deaf = any(not effect.differentiable for effect in bench.placed.values())
+        route = "both" if free_tone or deaf else "gradient"
     desk = _Desk(bench, plan, master, neutral, free_tone)
     found = desk.search(
         reach, wanted, route=route, generations=generations, popsize=popsize, seed=seed, workers=workers,
