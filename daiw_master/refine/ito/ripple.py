@@ -59,14 +59,14 @@ def _spectrum(x: torch.Tensor) -> torch.Tensor:
     return torch.fft.rfft(x * torch.hann_window(STYLE_WINDOW, dtype=x.dtype))
 
 
-def heard_ripple(windows: torch.Tensor) -> torch.Tensor:
-    """The ripple of a sound's middle, averaged over its windows (windows, 2, STYLE_WINDOW): (bins,)."""
-    total = 0.0
+def heard_ripples(windows: torch.Tensor) -> torch.Tensor:
+    """The ripple of a sound's middle in each of its windows (windows, 2, STYLE_WINDOW): (windows, bins)."""
+    found = []
     for window in windows:
         power = _spectrum(window.mean(0)).abs().square()
         log_power = torch.log(power + 1e-9 * power.mean() + 1e-30)
-        total = total + _fine(log_power).clamp(DEEPEST, HIGHEST)
-    return total / len(windows)
+        found.append(_fine(log_power).clamp(DEEPEST, HIGHEST))
+    return torch.stack(found)
 
 
 @lru_cache(maxsize=1)
@@ -114,21 +114,18 @@ def told(heard: torch.Tensor, expected: torch.Tensor) -> float:
     return gained / max(left, 1e-12)
 
 
-def unsteadiness(windows: torch.Tensor, without: torch.Tensor, expected: torch.Tensor) -> float:
+def unsteadiness(ripples: torch.Tensor, without: torch.Tensor, expected: torch.Tensor) -> float:
     """How much a ripple's height differs between windows and registers, against its mean.
 
     An effect leaves the same ripple in everything that passes it; a bar that returns leaves one in some
     bars and some instruments. An electronic echo reads under 0.1, a repeated pattern 0.4 and more.
-    `without` is what is expected there anyway, `expected` what would be with it.
+    `ripples` (windows, bins) as heard, `without` what is expected there anyway, `expected` what with it.
     """
     more = (expected - without).chunk(REGISTERS)
-    heights = []
-    for window in windows:
-        heard = (heard_ripple(window[None]) - without).chunk(REGISTERS)
-        heights += [float((h * m).sum() / m.square().sum()) for h, m in zip(heard, more, strict=True)]
-    found = torch.tensor(heights)
-    mean = float(found.mean())
-    return float(found.std()) / mean if mean > 0.05 else math.inf
+    heard = (ripples - without).chunk(REGISTERS, dim=-1)
+    heights = torch.stack([(h * m).sum(-1) / m.square().sum() for h, m in zip(heard, more, strict=True)])
+    mean = float(heights.mean())
+    return float(heights.std()) / mean if mean > 0.05 else math.inf
 
 
 def response_of(chain: Mapping[str, Effect], settings: Mapping[str, float]) -> tuple[torch.Tensor, ...]:

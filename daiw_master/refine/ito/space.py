@@ -19,6 +19,8 @@ STEADY = 0.25
 #: Where a search for each stage begins: every one of these is looked at.
 _FEEDBACKS, _MIXES = (0.1, 0.35, 0.6), (0.12, 0.25, 0.45)
 _ROOMS, _DAMPINGS, _WETS = (0.08, 0.25, 0.45, 0.65, 0.85), (0.2, 0.6), (0.08, 0.16, 0.3)
+#: So many lines of the autocorrelation are looked at; in a groove the music's own come first.
+_ECHOES = 16
 _STEP, _EVALUATIONS = 0.08, 45
 #: A filter's hollows under -15 dB are not filled up again.
 _LEAST = 0.03
@@ -31,10 +33,11 @@ def space_of(windows: torch.Tensor) -> dict[str, float]:
     """
     if windows.shape[-1] != ripple.STYLE_WINDOW:
         return {}
-    heard = ripple.heard_ripple(windows)
+    ripples = ripple.heard_ripples(windows)
+    heard = ripples.mean(0)
     flat = torch.ones(ripple.STYLE_WINDOW // 2 + 1, dtype=torch.complex64)
     room = _room(heard, flat)
-    delay, _ = _delay(heard, windows, _responses(room)[0] if room else flat)
+    delay, _ = _delay(ripples, windows, _responses(room)[0] if room else flat)
     if delay:
         room = _room(heard, _delay_of(delay))
     settings = {**delay, **room}
@@ -53,21 +56,31 @@ def without_space(windows: torch.Tensor, settings: Mapping[str, float]) -> torch
     Each filter is turned round; where it has let hardly anything pass, little is brought back.
     """
     stages = [name for name in ("delay", "reverb") if any(k.startswith(f"{name}.") for k in settings)]
-    if not stages:
-        return windows
+    return undone(windows, stages, settings, _LEAST) if stages else windows
+
+
+def undone(
+    windows: torch.Tensor, stages: list[str], settings: Mapping[str, float], least: float
+) -> torch.Tensor:
+    """A sound (windows, 2, STYLE_WINDOW) before some linear stages of the general chain.
+
+    `least`: a filter's hollows under this power are not filled up again.
+    """
     fixed = {k: v for stage in STAGES if stage.name in stages for k, v in stage.fixed.items()}
-    middle, across = ripple.response_of(general_chain(stages), {**fixed, **settings})
-    # the room hears the middle only: the sides pass it by, but not the delay
-    beside = _delay_of(settings) if "delay" in stages else torch.ones_like(middle)
+    chain = general_chain(stages)
+    middle, across = ripple.response_of(chain, {**fixed, **settings})
+    # a room hears the middle only: the sides pass it by, but nothing else
+    others = {place: effect for place, effect in chain.items() if place != "reverb"}
+    beside = ripple.response_of(others, settings)[0]
     mid, side = (torch.fft.rfft((windows[:, 0] + sign * windows[:, 1]) / 2) for sign in (1, -1))
-    mid = mid * _turned_round(middle)
-    side = (side - across * mid) * _turned_round(beside)
+    mid = mid * _turned_round(middle, least)
+    side = (side - across * mid) * _turned_round(beside, least)
     mid, side = torch.fft.irfft(mid), torch.fft.irfft(side)
     return torch.stack([mid + side, mid - side], dim=1)
 
 
-def _turned_round(response: torch.Tensor) -> torch.Tensor:
-    return response.conj() / (response.abs().square() + _LEAST)
+def _turned_round(response: torch.Tensor, least: float) -> torch.Tensor:
+    return response.conj() / (response.abs().square() + least)
 
 
 def _delay_of(settings: Mapping[str, float]) -> torch.Tensor:
@@ -106,29 +119,30 @@ def _room(heard: torch.Tensor, before: torch.Tensor) -> dict[str, float]:
 
 
 def _delay(
-    heard: torch.Tensor, windows: torch.Tensor, behind: torch.Tensor
+    ripples: torch.Tensor, windows: torch.Tensor, behind: torch.Tensor
 ) -> tuple[dict[str, float], float]:
     """The delay that explains most, at one of the sound's echo times, before the room behind it.
 
     Empty and 0 where no echo is the same in all the music.
     """
-    without = ripple.ripple_of(behind)
+    heard, without = ripples.mean(0), ripple.ripple_of(behind)
     alone = ripple.told(heard, without)
     low, high = next((k.low, k.high) for s in STAGES for k in s.knobs if k.name == "delay.delay_s")
-    best, most = {}, 0.0
-    for seconds, _ in echo_times_s(windows.transpose(0, 1).flatten(1), STYLE_RATE):
+    best, most = {}, FOUND
+    for seconds, _ in echo_times_s(windows.transpose(0, 1).flatten(1), STYLE_RATE, _ECHOES):
         if not low <= seconds <= high:
             continue
-        tried = []
+        usual = ripple.ripple_of(behind * ripple.delay_response(seconds, _FEEDBACKS[1], _MIXES[1]))
+        if ripple.unsteadiness(ripples, without, usual) > STEADY:
+            continue
         for feedback in _FEEDBACKS:
             for mix in _MIXES:
                 expected = ripple.ripple_of(behind * ripple.delay_response(seconds, feedback, mix))
-                tried.append((ripple.told(heard, expected) - alone, feedback, mix, expected))
-        gained, feedback, mix, expected = max(tried, key=lambda one: one[0])
-        if gained > max(most, FOUND) and ripple.unsteadiness(windows, without, expected) < STEADY:
-            most = gained
-            best = {"delay.delay_s": seconds, "delay.feedback": feedback, "delay.mix": mix}
-    return best, most
+                gained = ripple.told(heard, expected) - alone
+                if gained > most:
+                    most = gained
+                    best = {"delay.delay_s": seconds, "delay.feedback": feedback, "delay.mix": mix}
+    return best, most if best else 0.0
 
 
 def _settled(heard: torch.Tensor, settings: Mapping[str, float]) -> dict[str, float]:

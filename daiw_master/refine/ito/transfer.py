@@ -28,7 +28,7 @@ from daiw_master.refine.ito.listen import Encoder, Likeness
 from daiw_master.refine.ito.objective import Objective
 from daiw_master.refine.ito.positions import Positions
 from daiw_master.refine.ito.search import sound_like
-from daiw_master.refine.ito.space import space_of, without_space
+from daiw_master.refine.ito.space import space_of, undone, without_space
 from daiw_master.stack.chain import run_chain
 from daiw_master.stack.population import Population
 from daiw_master.units import gain_from_db
@@ -45,6 +45,10 @@ CAUTION = 1.0
 BEFORE_ODDS, BEFORE_VARIANCE = -0.9, 1 / 12
 #: Stages that are read off the reference's ripple, and the log odds of what is found there or not.
 SPACE, CERTAIN = ("delay", "reverb"), 9.0
+#: Stages that can be turned round, down to this power; how much of what they do to a piece's loudness
+#: beside the reference's is made up for, and how much at most.
+LINEAR, LEAST = ("highpass", "lowpass", "eq", "delay", "reverb"), 0.003
+MADE_UP, MOST_LU = 0.7, 4.0
 
 
 @dataclass(frozen=True)
@@ -192,9 +196,36 @@ def transfer(
     _, similarity, stages, settings = min(found, key=lambda one: one[0])
     with torch.no_grad():
         made = run_chain(general_chain(stages), dry[None], STYLE_RATE, settings)[0]
-    wanted = float(integrated_loudness(reference[None], STYLE_RATE))
+    wanted = loudness_of(dry, reference, stages, settings)
     told = tuple((stages, cost) for cost, _, stages, _, _ in tried)
     return Transferred(louder(made, wanted), stages, settings, similarity, heard, told)
+
+
+def loudness_of(
+    dry: torch.Tensor, reference: torch.Tensor, stages: Sequence[str], settings: dict[str, float]
+) -> float:
+    """How loud the piece should end, LUFS: as the reference, but for what the filters take from each.
+
+    A low-pass takes more from a bright piece than from a dark one, and nobody turns that up again: what
+    the linear stages do to the piece's loudness and what they did to the reference's, which is found by
+    turning them round, is made up for by `MADE_UP`.
+    """
+    whole = float(integrated_loudness(reference[None], STYLE_RATE))
+    linear = [stage for stage in stages if stage in LINEAR]
+    if not linear or reference.shape[-1] < STYLE_WINDOW:
+        return whole
+    places = general_chain(linear)
+    own = {name: value for name, value in settings.items() if name.partition(".")[0] in places}
+    with torch.no_grad():
+        windows = windows_of(reference)
+        before = undone(windows, linear, own, LEAST)
+        heard, was = (
+            float(integrated_loudness(x.transpose(0, 1).flatten(1)[None], STYLE_RATE))
+            for x in (windows, before)
+        )
+        made = run_chain(places, dry[None], STYLE_RATE, own)
+    here = float(integrated_loudness(made, STYLE_RATE)) - DRY_LUFS
+    return whole + MADE_UP * min(max(here - (heard - was), -MOST_LU), MOST_LU)
 
 
 def louder(x: torch.Tensor, loudness_lufs: float) -> torch.Tensor:
