@@ -117,9 +117,11 @@ def _key(name: str, budget: Budget) -> str:
 @cache
 def _key_of(budget: Budget) -> str:
     from daiw_master.neural import encoder, guess
+    from daiw_master.refine import ito
 
     told = json.dumps(asdict(budget), default=str).encode()
-    for path in (budget.weights or encoder.WEIGHTS, budget.guess_weights or guess.WEIGHTS):
+    code = sorted(Path(ito.__file__).parent.glob("*.py"))
+    for path in (budget.weights or encoder.WEIGHTS, budget.guess_weights or guess.WEIGHTS, *code):
         told += path.read_bytes()
     return hashlib.sha256(told).hexdigest()[:8]
 
