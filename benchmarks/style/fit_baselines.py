@@ -1,35 +1,43 @@
 """`python -m benchmarks.style fit-baselines`: what baselines learn from train clips, tuned on dev trials.
 
 MFCC and MIR learn from training sounds made here; the descriptor's fits read the blocks the encoder itself
-is trained on, made of the same clips and chains. How many axes MFCC whitening and LDA keep is chosen on the
-dev trials, by zero-shot accuracy and mean reciprocal rank together, so that no baseline is a straw man.
+is trained on, made of the same clips and chains. What MFCC whitening and LDA keep is chosen on the dev
+trials, by zero-shot accuracy and mean reciprocal rank together, so that no baseline is a straw man.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.style import fits, quick, training_sounds, zero_shot
-from benchmarks.style.cache import DESCRIPTION, features
+from benchmarks.style.cache import DESCRIPTION, features, kept
 from benchmarks.style.clips import Shelf
 from benchmarks.style.fits import Linear
 from benchmarks.style.methods import FITS, unit
 from benchmarks.style.sources import DOMAINS, shelf
-from benchmarks.style.styles import RENDERED
-from benchmarks.style.zero_shot_scores import ceilings
+from benchmarks.style.styles import RENDERED, WARMS
+from benchmarks.style.trial_list import FOLDER
+from benchmarks.style.zero_shot_scores import ceiling, ceilings
 
 #: Chains a domain, and clips a domain for the five styles' classifier.
 CHAINS = {"midi": 1800, "audio": 500, "speech": 100}
 STYLED = {"midi": 170, "audio": 60, "speech": 20}
 WHITENED = (10, 15, 20, 30, 40, 60)
-DISCRIMINANTS = (4, 6, 8, 10, 15, 20, 30, 50, 74)
-DESCRIPTOR_AXES, DESCRIPTOR_DISCRIMINANTS = 100, 128
+#: LDA is tried with so many axes and so much shrinkage each.
+DISCRIMINANTS, SHRINKAGES = (4, 8, 16, 32, 64), (0.01, 0.1, 0.5, 2.0)
+DESCRIPTOR_AXES = 100
+#: Weight decays the five styles' classifier is tried with.
+DECAYS = (0.003, 0.01, 0.03, 0.1, 0.3)
 #: Blocks of 40 renders the descriptor's fits read.
 BLOCKS = 500
+
+#: (feature, fit) to dev scores.
+Judge = Callable[[str, Linear], Mapping[str, float]]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,42 +58,46 @@ def main(arguments: Sequence[str]) -> int:
         return quick.score(lambda x: unit(fit(x)), cache, feature)
 
     heard, labels = _training(given, cache, said)
-    learnt = (
-        learn_meters(heard, labels, judge) | learn_descriptor(*_blocks(given)) | _styles(given, cache, said)
-    )
+    learnt = learn_meters(heard, labels, judge) | learn_descriptor(*_blocks(given), judge)
+    learnt |= _styles(given, cache, said)
     fits.write(given.output, learnt)
     said(f"{given.output}: {', '.join(learnt)} from {len(labels)} sounds")
     return 0
 
 
-def learn_meters(
-    heard: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    judge: Callable[[str, Linear], Mapping[str, float]],
-) -> dict[str, Linear]:
-    """The fits of MFCC and MIR from (sounds, size) each. `judge`: (feature, fit) to dev scores."""
-
-    def best(feature: str, made: dict[int, Linear]) -> Linear:
-        worth = {axes: _worth(judge(feature, fit)) for axes, fit in made.items()}
-        chosen = max(worth, key=worth.__getitem__)
-        print(f"{feature}: {', '.join(f'{a} axes {w:.3f}' for a, w in worth.items())}; {chosen} kept")
-        return made[chosen]
-
+def learn_meters(heard: Mapping[str, np.ndarray], labels: np.ndarray, judge: Judge) -> dict[str, Linear]:
+    """The fits of MFCC and MIR from (sounds, size) each."""
     mfcc = heard["mfcc"]
     return {
         "mir": fits.z_score(heard["mir"]),
-        "mfcc_whitened": best("mfcc", {n: fits.whitening(mfcc, n) for n in WHITENED}),
-        "lda_mfcc": best("mfcc", {n: fits.discriminants(mfcc, labels, n) for n in DISCRIMINANTS}),
+        "mfcc_whitened": _best("mfcc", {f"{n} axes": fits.whitening(mfcc, n) for n in WHITENED}, judge),
+        "lda_mfcc": _best("mfcc", _discriminants(mfcc, labels), judge),
     }
 
 
-def learn_descriptor(described: np.ndarray, labels: np.ndarray) -> dict[str, Linear]:
+def learn_descriptor(described: np.ndarray, labels: np.ndarray, judge: Judge) -> dict[str, Linear]:
     """The fits of the descriptor's columns, from (sounds, size) and which chain each went through."""
     return {
         "descriptor": fits.z_score(described),
         "descriptor_whitened": fits.whitening(described, DESCRIPTOR_AXES),
-        "lda_descriptor": fits.discriminants(described, labels, DESCRIPTOR_DISCRIMINANTS),
+        "lda_descriptor": _best(DESCRIPTION, _discriminants(described, labels), judge),
     }
+
+
+def _discriminants(x: np.ndarray, labels: np.ndarray) -> dict[str, Linear]:
+    made = {}
+    for shrinkage in SHRINKAGES:
+        whole = fits.discriminants(x, labels, max(DISCRIMINANTS), shrinkage)
+        for axes in DISCRIMINANTS:
+            made[f"{axes} axes, {shrinkage:g}"] = replace(whole, matrix=whole.matrix[:, :axes])
+    return made
+
+
+def _best(feature: str, made: Mapping[str, Linear], judge: Judge) -> Linear:
+    worth = {how: _worth(judge(feature, fit)) for how, fit in made.items()}
+    chosen = max(worth, key=worth.__getitem__)
+    print(f"{feature}: {'; '.join(f'{how} {w:.3f}' for how, w in worth.items())}. Kept: {chosen}", flush=True)
+    return made[chosen]
 
 
 def _blocks(given: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +146,21 @@ def _styles(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) 
         described.append(_heard(trials, given, cache, say, (DESCRIPTION,))[DESCRIPTION])
         styles += list(RENDERED) * len(trials.clips)
     heard, names = _whole({DESCRIPTION: np.concatenate(described)}, np.array(styles))
-    return ceilings(heard[DESCRIPTION], list(names))
+    made = {decay: ceilings(heard[DESCRIPTION], list(names), decay) for decay in DECAYS}
+    right = {decay: _named(fit, cache) for decay, fit in made.items()}
+    say(f"ceiling on dev by decay: {right}")
+    return made[max(right, key=right.__getitem__)]
+
+
+def _named(learnt: dict[str, Linear], cache: Path) -> float:
+    """Share of the dev sounds whose style the classifiers name, over domains and warms."""
+    shares = []
+    for domain in DOMAINS:
+        trials = zero_shot.ZeroShot.read(FOLDER / f"{zero_shot.ZeroShot.kind}-{domain}-dev.json")
+        described = kept(trials, DESCRIPTION, cache)
+        if described is not None:
+            shares += [ceiling(trials, {DESCRIPTION: described}, learnt, warm) for warm in WARMS]
+    return round(float(np.mean(shares)), 4) if shares else 0.0
 
 
 def _heard(

@@ -36,7 +36,7 @@ def scored(
         "clips": len(trials.clips),
         "chance": 1 / len(STYLES),
         "methods": results,
-        "ceiling": {warm: _ceiling(trials, features, learnt, warm) for warm in WARMS},
+        "ceiling": {warm: ceiling(trials, features, learnt, warm) for warm in WARMS},
     }
     if "ours" in results:
         works = np.repeat(trials.query_works(), len(STYLES))
@@ -92,9 +92,7 @@ def _against(ours: np.ndarray, theirs: np.ndarray, works: np.ndarray) -> dict:
     }
 
 
-def _ceiling(
-    trials: ZeroShot, features: Mapping[str, np.ndarray], learnt: Mapping, warm: str
-) -> float | None:
+def ceiling(trials: ZeroShot, features: Mapping[str, np.ndarray], learnt: Mapping, warm: str) -> float | None:
     """How many of all clips a classifier names that was trained on these very five styles."""
     name = CEILING.format(warm=warm)
     if name not in learnt or DESCRIPTION not in features:
@@ -179,12 +177,12 @@ def _notes(told: dict) -> list[str]:
     return notes
 
 
-def ceilings(features: np.ndarray, styles: Sequence[str]) -> dict[str, fits.Linear]:
+def ceilings(features: np.ndarray, styles: Sequence[str], decay: float) -> dict[str, fits.Linear]:
     """Classifiers of the five styles, one a warm; features (count, size) and each row's rendered style."""
     told = {}
     for warm in WARMS:
         names = [*STYLES[:4], f"warm_{warm}"]
         rows = np.array([style in names for style in styles])
         labels = np.array([names.index(style) for style in np.asarray(styles)[rows]])
-        told[CEILING.format(warm=warm)] = fits.classifier(features[rows], labels)
+        told[CEILING.format(warm=warm)] = fits.classifier(features[rows], labels, decay)
     return told
