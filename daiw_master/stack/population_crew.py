@@ -54,7 +54,7 @@ def packed(*things: object) -> bytes | None:
     kept = io.BytesIO()
     try:
         _Packer(kept, pickle.HIGHEST_PROTOCOL).dump(things)
-    except Exception:  # a class may refuse in any way it likes
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError, RuntimeError):
         return None
     return kept.getvalue()
 

@@ -9,7 +9,7 @@ import torch
 from daiw_master.errors import InputError
 from daiw_master.neural.guess import Guesser, guesser, save_guesser
 from daiw_master.refine.ito.general import KNOBS, STAGE_NAMES, STAGES
-from daiw_master.training.guess import borrowed, examples, fit
+from daiw_master.training.guess import examples, fit
 
 NAMES = [knob.name for knob in KNOBS]
 
@@ -54,16 +54,6 @@ def test_an_example_follows_from_its_number():
     (told, settings), (again, same), (_, other) = (examples.example([Store()], 3, n) for n in (7, 7, 8))
     assert np.array_equal(told, again) and settings == same != other
     assert told.dtype == np.float16 and np.isfinite(told).all()
-
-
-def test_a_block_s_room_counts_against_its_own_dry_part():
-    room = {"effect": "reverb", "wet_level": 0.4, "dry_level": 0.8, "room_size": 0.5}
-    others = [{"effect": "delay", "delay_seconds": 0.3}, {"effect": "phaser", "mix": 1.0}]
-    chain = {"steps": [room, *others]}
-    settings = borrowed.settings_of(chain)
-    assert settings["reverb.wet_level"] == pytest.approx(0.25) and settings["delay.delay_s"] == 0.3
-    there, _ = fit.labels(settings)
-    assert there.tolist() == [float(name in ("delay", "reverb")) for name in STAGE_NAMES]
 
 
 def test_it_learns_and_its_file_comes_back(tmp_path):

@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     examples = steps.add_parser("examples", help="random parts of the general chain on the training clips")
     examples.add_argument("--count", type=int, default=40_000)
     examples.set_defaults(step=_examples)
-    fit = steps.add_parser("fit", help="fit the guesser to them (and to the encoder's blocks)")
+    fit = steps.add_parser("fit", help="fit the guesser to them")
     fit.add_argument("--steps", type=int, default=6000)
     fit.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
     fit.set_defaults(step=_fit)
