@@ -188,7 +188,15 @@ def test_a_search_of_nothing_is_refused(given):
 # --- Ctrl-C
 
 
-def test_ctrl_c_keeps_the_best_so_far_and_writes_the_master(take, dull, tmp_path, monkeypatch):
+@pytest.fixture
+def keyboard():
+    """Ctrl-C as a terminal gives it: a test run begun in the background would ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_keeps_the_best_so_far_and_writes_the_master(keyboard, take, dull, tmp_path, monkeypatch):
     """Struck in the middle of a search, after its first generation."""
     told = []
 
@@ -207,7 +215,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_writes_the_master(take, dull, tmp_path
     assert report["style"]["candidates"] < 200 * 32 / 2 and (tmp_path / "take.master.wav").is_file()
 
 
-def test_a_second_ctrl_c_ends_the_program_even_where_the_search_swallows_it():
+def test_a_second_ctrl_c_ends_the_program_even_where_the_search_swallows_it(keyboard):
     with pytest.raises(Stopped) as stopped:
         with finished_early() as stop:
             os.kill(os.getpid(), signal.SIGINT)

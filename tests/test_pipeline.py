@@ -247,15 +247,19 @@ def test_stems_come_along_dry_and_sum_to_the_mix(tiny_song):
     assert torch.allclose(total, result.audio.samples, atol=1e-4)
 
 
-def test_refine_is_never_further_from_what_was_asked():
+def test_refine_costs_nothing_that_was_asked():
+    """Inside its tolerance a target may move towards the feeling's style; what was missed gets no worse."""
     source, asked = audio(2.0), {"emotion": "hope", "lufs": -20.0, "chain": ["eq", "imager"]}
     plain, refined = (dm.master(source, refine=refine, **asked) for refine in (False, True))
 
-    def distance(result) -> float:
+    def distances(result) -> dict[str, float]:
         rows = [row for row in result.report.targets if row.target in HEARD]
-        return sum(((row.after - row.asked) / row.tolerance) ** 2 for row in rows)
+        return {row.target: abs(row.after - row.asked) / row.tolerance for row in rows}
 
-    assert distance(refined) <= distance(plain) + 1e-6
+    before, after = distances(plain), distances(refined)
+    assert before.keys() == after.keys()
+    for target, distance in after.items():
+        assert distance <= max(1.0, before[target]) + 1e-6, target
     assert any(step.step.startswith("refine") for step in refined.report.log)
     assert [guard.guard for guard in refined.report.guards if not guard.holds] == []
 
