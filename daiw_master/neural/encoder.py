@@ -128,7 +128,9 @@ def load_encoder(path: Path) -> StyleEncoder:
     return encoder.eval().requires_grad_(False)
 
 
-@lru_cache
 def style_encoder(weights: Path | None = None) -> StyleEncoder:
     """The encoder that ships with the package, or another one's `weights`; loaded once."""
-    return load_encoder(WEIGHTS if weights is None else Path(weights))
+    return _loaded_once(WEIGHTS if weights is None else Path(weights))
+
+
+_loaded_once = lru_cache(load_encoder)

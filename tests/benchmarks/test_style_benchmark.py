@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.style import cache, fits, retrieval_scores, zero_shot, zero_shot_scores
 from benchmarks.style.__main__ import main
@@ -13,6 +14,8 @@ from benchmarks.style.clips import CLIP, RATE, Clip, Shelf
 from benchmarks.style.methods import Method, embedded, methods, unit
 from benchmarks.style.retrieval import CANDIDATES, Retrieval
 from benchmarks.style.styles import RENDERED, STYLES, WARMS
+from daiw_master.audio import Audio
+from daiw_master.files import write_audio
 
 WORKS = 7
 
@@ -134,12 +137,11 @@ def test_silent_sounds_have_no_embedding():
 
 def test_trials_from_a_folder_of_ones_own(tmp_path, capsys):
     """`zero-shot --audio FOLDER`: the whole command on six files."""
-    import soundfile
-
     folder = tmp_path / "songs"
     folder.mkdir()
     for number in range(6):
-        soundfile.write(folder / f"song {number}.wav", work(number).T, RATE, subtype="PCM_16")
+        samples = torch.from_numpy(work(number).astype(np.float32) / 32768)
+        write_audio(Audio(samples, RATE), folder / f"song {number}.wav", bit_depth=16)
     out = tmp_path / "scores.json"
     words = ["zero-shot", "--audio", str(folder), "--data", str(tmp_path), "--processes", "1"]
     assert main([*words, "--no-baselines", "--json", str(out), "--keep", str(tmp_path / "kept")]) == 0

@@ -33,8 +33,7 @@ class Encoder:
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         from daiw_master.neural.encoder import style_encoder
 
-        # the cache would take style_encoder(None) for another one than style_encoder()
-        return (style_encoder() if self.weights is None else style_encoder(self.weights))(x)
+        return style_encoder(self.weights)(x)
 
 
 @dataclass(frozen=True)
