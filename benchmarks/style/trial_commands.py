@@ -32,13 +32,12 @@ def zero_shot_command(arguments: Sequence[str]) -> int:
     """Which of five styles is this, one example of each being known?"""
     given = command.parser("zero-shot", zero_shot.__doc__ or "").parse_args(arguments)
     methods, learnt = command.columns(given)
-    results, tables = {}, []
-    for trials, shelf in command.opened(given, zero_shot.ZeroShot, _zero_shot(given.seed)):
-        told = zero_shot_scores.scored(trials, methods, command.heard(given, trials, shelf), learnt)
-        results[trials.domain] = told
-        tables.append(zero_shot_scores.table(told, methods))
-    command.show(given, {"zero-shot": results}, tables)
-    return 0
+
+    def judged(trials: zero_shot.ZeroShot, heard: dict) -> tuple[dict, list]:
+        told = zero_shot_scores.scored(trials, methods, heard, learnt)
+        return told, [zero_shot_scores.table(told, methods)]
+
+    return _asked(given, "zero-shot", "zero-shot", judged)
 
 
 def retrieval_command(arguments: Sequence[str]) -> int:
@@ -47,14 +46,12 @@ def retrieval_command(arguments: Sequence[str]) -> int:
     made.add_argument("--exact", action="store_true", help="chains of exactly N effects, not of one to N")
     given = made.parse_args(arguments)
     methods, _ = command.columns(given)
-    results, tables = {}, []
-    kind, draw = KINDS["retrieval-exact" if given.exact else "retrieval"]
-    for trials, shelf in command.opened(given, kind, draw(given.seed)):
-        told = retrieval_scores.scored(trials, methods, command.heard(given, trials, shelf))
-        results[trials.domain] = told
-        tables += [retrieval_scores.table(told, variant, methods) for variant in told["variants"]]
-    command.show(given, {"retrieval": results}, tables)
-    return 0
+
+    def judged(trials: retrieval.Retrieval, heard: dict) -> tuple[dict, list]:
+        told = retrieval_scores.scored(trials, methods, heard)
+        return told, [retrieval_scores.table(told, variant, methods) for variant in told["variants"]]
+
+    return _asked(given, "retrieval", "retrieval-exact" if given.exact else "retrieval", judged)
 
 
 def parameters_command(arguments: Sequence[str]) -> int:
@@ -63,13 +60,25 @@ def parameters_command(arguments: Sequence[str]) -> int:
     made.add_argument("--vst3", action="store_true", help="knobs of Zam's plugins instead of pedalboard's")
     given = made.parse_args(arguments)
     methods, _ = command.columns(given)
+
+    def judged(trials: parameters.Parameters, heard: dict) -> tuple[dict, list]:
+        told = parameters_scores.scored(trials, methods, heard)
+        return told, [parameters_scores.table(told, methods)]
+
+    return _asked(given, "parameters", "parameters-vst3" if given.vst3 else "parameters", judged)
+
+
+def _asked(
+    given: argparse.Namespace, question: str, lists: str, judged: Callable[..., tuple[dict, list]]
+) -> int:
+    """Every list of a kind heard, judged (what is told, its tables) and shown."""
+    kind, draw = KINDS[lists]
     results, tables = {}, []
-    kind, draw = KINDS["parameters-vst3" if given.vst3 else "parameters"]
     for trials, shelf in command.opened(given, kind, draw(given.seed)):
-        told = parameters_scores.scored(trials, methods, command.heard(given, trials, shelf))
-        results[trials.name] = told
-        tables.append(parameters_scores.table(told, methods))
-    command.show(given, {"parameters": results}, tables)
+        told, drawn = judged(trials, command.heard(given, trials, shelf))
+        results[trials.domain if question != "parameters" else trials.name] = told
+        tables += drawn
+    command.show(given, {question: results}, tables)
     return 0
 
 

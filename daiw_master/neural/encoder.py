@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from daiw_master.errors import InputError
 from daiw_master.neural.descriptor import MID, describe, layout
 from daiw_master.neural.descriptor.hearing import RATE as STYLE_RATE
+from daiw_master.neural.weights_file import read_weights
 
 __all__ = ["STYLE_RATE", "STYLE_WINDOW", "WEIGHTS", "StyleEncoder", "load_encoder", "style_encoder"]
 
@@ -97,35 +96,11 @@ class StyleEncoder(nn.Module):
         return [net(mid) for net in self.mid] + [net(side) for net in self.side]
 
 
-def save_encoder(encoder: StyleEncoder, path: Path, told: dict[str, str]) -> None:
-    """Write an encoder's matrices in half precision, with its shape and what is `told` of its making."""
-    from safetensors.torch import save_file
-
-    tensors = {
-        name: (value.half() if value.ndim == 2 else value.float()).contiguous()
-        for name, value in encoder.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    save_file(tensors, path, metadata={**told, "shape": json.dumps(encoder.shape)})
-
-
 def load_encoder(path: Path) -> StyleEncoder:
     """An encoder from its file, ready to listen. InputError where the file is none of ours."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            shape = json.loads((file.metadata() or {})["shape"])
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        encoder = StyleEncoder(**shape, dropout=0.0)
-        missing, unexpected = encoder.load_state_dict(tensors, strict=False)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path} holds no style encoder of this version: {error}") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise InputError(f"{path} holds another style encoder: {(missing + unexpected)[0]} does not fit")
+    encoder = read_weights(path, StyleEncoder, "style encoder")
     encoder.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return encoder.eval().requires_grad_(False)
+    return encoder
 
 
 def style_encoder(weights: Path | None = None) -> StyleEncoder:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from daiw_master.errors import InputError
 from daiw_master.neural.descriptor import describe
+from daiw_master.neural.weights_file import read_weights
 
 WEIGHTS = Path(__file__).with_name("weights") / "guess.safetensors"
 #: A number further than this from the corpus' mean, in standard deviations, says no more than this.
@@ -56,33 +55,7 @@ class Guesser(nn.Module):
         return odds, 0.5 + place, spread.clamp(-7.0, 1.0)
 
 
-def save_guesser(guesser: Guesser, path: Path, told: dict[str, str]) -> None:
-    """Write a guesser's matrices in half precision, with its shape and what is `told` of its making."""
-    from safetensors.torch import save_file
-
-    tensors = {
-        name: (value.half() if value.ndim == 2 else value.float()).contiguous()
-        for name, value in guesser.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    save_file(tensors, path, metadata={**told, "shape": json.dumps(guesser.shape)})
-
-
 @lru_cache
 def guesser(weights: Path | None = None) -> Guesser:
     """The guesser that ships with the package, or another one's `weights`; InputError where it is none."""
-    from safetensors import SafetensorError, safe_open
-
-    path = WEIGHTS if weights is None else Path(weights)
-    try:
-        with safe_open(path, "pt") as file:
-            shape = json.loads((file.metadata() or {})["shape"])
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        made = Guesser(**shape, dropout=0.0)
-        missing, unexpected = made.load_state_dict(tensors, strict=False)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path} holds no guesser of this version: {error}") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise InputError(f"{path} holds another guesser: {(missing + unexpected)[0]} does not fit")
-    return made.eval().requires_grad_(False)
+    return read_weights(WEIGHTS if weights is None else Path(weights), Guesser, "guesser")

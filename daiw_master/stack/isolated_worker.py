@@ -48,6 +48,10 @@ def receive(pipe: BinaryIO) -> tuple[dict, np.ndarray | None]:
     return line, sound
 
 
+#: How a plugin, or pedalboard for it, may refuse a sound or a setting; anything else ends this process.
+REFUSALS = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+
+
 def _exactly(pipe: BinaryIO, count: int) -> bytearray:
     taken = bytearray(count)
     _fill(pipe, memoryview(taken))
@@ -71,10 +75,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
     def read_on() -> None:
         # Beside the plugin, so that the end of the other side is seen while a plugin works or hangs.
-        with contextlib.suppress(BaseException):
+        try:
             while True:
                 waiting.put(receive(requests))
-        os._exit(0)  # some plugins crash while they are torn down
+        finally:
+            os._exit(0)  # some plugins crash while they are torn down
 
     threading.Thread(target=read_on, daemon=True).start()
     host = host_of(source)
@@ -92,7 +97,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             except Unloadable as why:
                 send(answers, {"unloadable": str(why)})
                 return
-            except Exception as error:
+            except REFUSALS as error:
                 said = " ".join(str(error).split()) or type(error).__name__
                 send(answers, {"refused": said})
             else:

@@ -15,6 +15,12 @@ import threading
 from typing import BinaryIO
 
 LENGTH = struct.Struct("<Q")
+#: How a task that does not travel, an effect or a listener may refuse; the parent meets the same and tells
+#: it. Whatever else happens ends this process, and the parent does its share.
+REFUSALS = (
+    ArithmeticError, AttributeError, ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError,
+    pickle.UnpicklingError,
+)  # fmt: skip
 
 
 def send(pipe: BinaryIO, message: bytes) -> None:
@@ -53,9 +59,11 @@ def main() -> None:
     threading.Thread(target=read, daemon=True).start()
     import torch
 
+    from daiw_master.errors import DaiwMasterError
     from daiw_master.stack import accelerated
     from daiw_master.stack.population_task import Task
 
+    refusals = (DaiwMasterError, *REFUSALS)
     torch.set_num_threads(1)
     placed, x, rate, extras = pickle.loads(messages.get())
     send(told, b"ready")
@@ -68,15 +76,15 @@ def main() -> None:
                 accelerated.use(**options)
                 task = Task(placed, x, rate, extras, settings, size, {}, head)
                 (listener,) = pickle.loads(packed)
-            except Exception:
+            except refusals:
                 task = None  # what cannot be read here is worked out there
             continue
         made = None
         if task is not None:
             try:
                 made = _slim(work(task, listener, slice(*given)))
-            except Exception:
-                made = None  # the parent will meet the same error, and it is the one to tell
+            except refusals:
+                made = None
         send(told, pickle.dumps(made))
 
 

@@ -27,14 +27,13 @@ from daiw_master.options import Options
 from daiw_master.parts import SEND_WEIGHTS
 from daiw_master.pipeline import masters_of
 from daiw_master.sounds import Store
+from daiw_master.training.style import slots
 from daiw_master.training.style.works import Work, midi_corpus
 
 #: What every song is mastered as, first of all.
 NEUTRAL = "neutral"
 #: Through these the songs are played in turn: the ones the encoder learnt from.
-SOUNDFONTS = tuple(
-    Path("/usr/share/sounds/sf2") / name for name in ("FluidR3_GM.sf2", "TimGM6mb.sf2", "OPL-3_FM_128M.sf2")
-)
+SOUNDFONTS = tuple(Path("/usr/share/sounds/sf2") / name for name in slots.SOUNDFONTS["train"])
 RATE = 48_000
 #: Songs worth an excerpt, seconds; shorter ones are jingles, longer ones cost time to render.
 SHORTEST_S, LONGEST_S = 25.0, 150.0

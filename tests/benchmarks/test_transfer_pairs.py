@@ -15,7 +15,8 @@ from benchmarks.style.transfer_scores import SCORES, scores
 from benchmarks.style.transfer_trials import EXCERPTS, Transfer, at_dry_level, draw
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.neural.descriptor import describe
-from daiw_master.neural.guess import Guesser, save_guesser
+from daiw_master.neural.guess import Guesser
+from daiw_master.neural.weights_file import write_weights
 from daiw_master.refine.ito.general import KNOBS, STAGE_NAMES
 from daiw_master.refine.ito.transfer import Recipe
 
@@ -69,7 +70,7 @@ def test_from_a_shelf_to_the_tables(shelf, tmp_path):
     torch.manual_seed(0)
     inputs = describe(torch.zeros(1, 2, WINDOW)).shape[-1]
     guess = Guesser(inputs, list(STAGE_NAMES), [knob.name for knob in KNOBS], hidden=8)
-    save_guesser(guess, tmp_path / "guess.safetensors", {})
+    write_weights(guess, tmp_path / "guess.safetensors", {})
     small = Recipe(lists=2, searched=1, popsize=4, generations=1)
     budget = transfer_methods.Budget(
         recipe=small, es_popsize=4, es_generations=1, guess_weights=tmp_path / "guess.safetensors"

@@ -11,9 +11,9 @@ from daiw_master.neural.encoder import (
     WEIGHTS,
     StyleEncoder,
     load_encoder,
-    save_encoder,
     style_encoder,
 )
+from daiw_master.neural.weights_file import write_weights
 
 SMALL = dict(hidden=16, mid_size=6, side_hidden=8, side_size=2)
 
@@ -59,7 +59,7 @@ def test_an_encoder_goes_through_its_file(tmp_path):
     encoder.mean.copy_(described.mean(0))
     encoder.scale.fill_(1e5)  # more than half precision can hold
     path = tmp_path / "e.safetensors"
-    save_encoder(encoder, path, {"steps": "3"})
+    write_weights(encoder, path, {"steps": "3"})
     read = load_encoder(path)
     assert read.shape == encoder.shape and len(read.digest) == 12
     torch.testing.assert_close(read.head(described), encoder.head(described), atol=3e-3, rtol=1e-2)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from daiw_master.errors import InputError
-from daiw_master.neural.guess import Guesser, guesser, save_guesser
+from daiw_master.neural.guess import Guesser, guesser
+from daiw_master.neural.weights_file import write_weights
 from daiw_master.refine.ito.general import KNOBS, STAGE_NAMES, STAGES
 from daiw_master.training.guess import examples, fit
 
@@ -72,7 +73,7 @@ def test_it_learns_and_its_file_comes_back(tmp_path):
     assert np.corrcoef(place[:, 0].numpy(), places[:, 0])[0, 1] > 0.7
     assert "variance told: highpass" in fit.told_of(made, features, there, places)
     path = tmp_path / "guess.safetensors"
-    save_guesser(made, path, {"made of": "noise"})
+    write_weights(made, path, {"made of": "noise"})
     read = guesser(path)
     assert read.stages == STAGE_NAMES and read.knobs == tuple(NAMES)
     with torch.no_grad():
@@ -86,6 +87,6 @@ def test_another_file_is_refused_in_words(tmp_path):
         guesser(path)
     made = Guesser(4, ["eq"], ["peak.gain_db"], hidden=4)
     made.shape["hidden"] = 5
-    save_guesser(made, path, {})
+    write_weights(made, path, {})
     with pytest.raises(InputError, match="guesser"):
         guesser(path)

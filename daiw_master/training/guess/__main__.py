@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daiw_master.errors import DaiwMasterError
+from daiw_master.training.steps import run, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; 0, or 2 with one line where it is refused."""
-    options = _parser().parse_args(arguments)
-    try:
-        options.step(options)
-    except DaiwMasterError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run(_parser(), arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,10 +31,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
-
-
 def _examples(options: argparse.Namespace) -> None:
     import torch
 
@@ -49,14 +38,14 @@ def _examples(options: argparse.Namespace) -> None:
     from daiw_master.training.style.shards import stores_of
 
     torch.set_num_threads(1)
-    made = examples.make(options.data, stores_of(options.data, "train"), options.count, options.seed, _say)
-    _say(f"{made} examples are there")
+    made = examples.make(options.data, stores_of(options.data, "train"), options.count, options.seed, say)
+    say(f"{made} examples are there")
 
 
 def _fit(options: argparse.Namespace) -> None:
     from daiw_master.training.guess.fit import fit_from
 
-    fit_from(options.data, options.output, options.steps, options.seed, _say)
+    fit_from(options.data, options.output, options.steps, options.seed, say)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import torch
 from torch.nn import functional
 
 from daiw_master.errors import InputError
-from daiw_master.neural.guess import Guesser, save_guesser
+from daiw_master.neural.guess import Guesser
+from daiw_master.neural.weights_file import write_weights
 from daiw_master.refine.ito.general import KNOBS, STAGE_NAMES, STAGES
 
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 256, 1e-3, 1e-2
@@ -128,4 +129,4 @@ def fit_from(data: Path, output: Path, steps: int, seed: int, say: Callable[[str
     made = fit(features[held:], there[held:], places[held:], steps=steps, seed=seed, log=say)
     line = told_of(made, features[:held], there[:held], places[:held])
     say(f"{len(features) - held} examples; on {held} others: {line}")
-    save_guesser(made, output, {"examples": str(len(features)), "steps": str(steps), "held": line})
+    write_weights(made, output, {"examples": str(len(features)), "steps": str(steps), "held": line})

@@ -8,18 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from daiw_master.errors import DaiwMasterError, InputError
+from daiw_master.errors import InputError
+from daiw_master.training.steps import run, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one step; 0, or 2 with one line where it is refused."""
-    options = _parser().parse_args(arguments)
-    try:
-        options.step(options)
-    except DaiwMasterError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return run(_parser(), arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -74,10 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
-
-
 def _contents(options: argparse.Namespace) -> None:
     from daiw_master.training.style import contents, slots, works
     from daiw_master.training.style.audio_clip import with_lengths
@@ -94,7 +85,7 @@ def _contents(options: argparse.Namespace) -> None:
             else:
                 fonts = slots.soundfonts_of(split) if domain == "midi" else None
                 dealt = slots.deal(own, count, options.seed, fonts)
-            contents.make(options.data, split, domain, dealt, options.processes, _say)
+            contents.make(options.data, split, domain, dealt, options.processes, say)
 
 
 def _blocks(options: argparse.Namespace) -> None:
@@ -110,16 +101,16 @@ def _blocks(options: argparse.Namespace) -> None:
         processes=options.processes,
         without_retrieval=options.without_retrieval_effects,
         until=_today(options.until) if options.until else None,
-        say=_say,
+        say=say,
     )
-    _say(f"{made} blocks are there")
+    say(f"{made} blocks are there")
 
 
 def _fit(options: argparse.Namespace) -> None:
     import torch
 
     from daiw_master.files.atomic import staged
-    from daiw_master.neural.encoder import save_encoder
+    from daiw_master.neural.weights_file import write_weights
     from daiw_master.training.style.fit import Recipe, fit, together
     from daiw_master.training.style.objectives import Contrast, Pretext
     from daiw_master.training.style.shards import Shards
@@ -133,7 +124,7 @@ def _fit(options: argparse.Namespace) -> None:
         recipe = Recipe(steps=options.steps, seed=options.seed + member)
 
         def log(step: int, of: int, loss: float, member: int = member) -> None:
-            _say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")
+            say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")
 
         if options.objective == "pretext":
             lesson = Pretext(blocks, recipe.mid_size + recipe.side_size)
@@ -152,8 +143,8 @@ def _fit(options: argparse.Namespace) -> None:
         "licence": "GPL-3.0-or-later",
     }
     with staged(options.output) as part:
-        save_encoder(together(members), part, told)
-    _say(f"wrote {options.output}")
+        write_weights(together(members), part, told)
+    say(f"wrote {options.output}")
 
 
 def _card(options: argparse.Namespace) -> None:
@@ -162,7 +153,7 @@ def _card(options: argparse.Namespace) -> None:
 
     results = read_results(options.results) if options.results else None
     write_text_atomic(options.output, card(options.data, options.name, options.weights, results))
-    _say(f"wrote {options.output}")
+    say(f"wrote {options.output}")
 
 
 def _today(clock: str) -> float:

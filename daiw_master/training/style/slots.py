@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from daiw_master.errors import InputError
+from daiw_master.midi.soundfont import FOLDERS
 from daiw_master.training.style.speech_clip import voices
 from daiw_master.training.style.works import Work
 
@@ -106,18 +107,14 @@ def deal_speech(recordings: Sequence[Work], split: str, count: int, seed: int) -
     ]
 
 
-#: Where systems keep soundfonts beside the folders a caller names.
-_FOLDERS = ("/usr/share/sounds/sf2", "/usr/share/sounds/sf3", "/usr/share/soundfonts")
-
-
 def soundfonts_of(split: str, folders: Sequence[Path] = ()) -> dict[Path, float]:
     """The soundfonts of one side with their shares. InputError names those that are not installed."""
     found: dict[Path, float] = {}
     for name, share in SOUNDFONTS[split].items():
-        places = [Path(folder) / name for folder in (*folders, *_FOLDERS)]
+        places = [Path(folder).expanduser() / name for folder in (*folders, *FOLDERS)]
         path = next((place for place in places if place.is_file()), None)
         if path is None:
             short = re.sub(r"\.sf[23]$", "", name)
-            raise InputError(f"the soundfont {short} for {split} is not in {', '.join(_FOLDERS)}")
+            raise InputError(f"the soundfont {short} for {split} is not in {', '.join(FOLDERS)}")
         found[path] = share
     return found
