@@ -25,12 +25,16 @@ LEAST_MOVE = 0.005
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a master is to sound like: a direction, what it is called, and its numbers as meters read them."""
+    """What a master is to sound like: a direction, what it is called, and its numbers as meters read them.
+
+    `also` is a style that it may not move away from on its way.
+    """
 
     name: str
     embedding: np.ndarray
     heard: Mapping[str, float]
     sources: tuple[str, ...] = ()
+    also: np.ndarray | None = None
 
 
 def with_reference(options: Options) -> Options:
@@ -60,7 +64,8 @@ def sounding_as_wanted(
 def wanted_of(brief: Brief, options: Options, bench: Bench, neutral: Take) -> Wanted | None:
     """What this master is to sound like: the reference, else with `refine` its feeling's style in the bank.
 
-    The bank says which way a feeling moves a style; from this song's own neutral that way is gone.
+    The bank says which way a feeling moves a style; from this song's own neutral that way is gone, so far
+    as it brings the master nearer to the feeling's own vector as well.
     """
     if options.reference:
         (reference,) = options.reference
@@ -76,7 +81,8 @@ def wanted_of(brief: Brief, options: Options, bench: Bench, neutral: Take) -> Wa
     step = bank.heard_step(brief.mixture, amount)
     heard = {field: value + step[field] for field, value in here.heard.items() if field in step}
     embedding = bank.target(brief.mixture, amount, here.embedding)
-    return Wanted(f"{brief.name} in the emotion bank", embedding, heard, ("the emotion bank",))
+    vector = bank.vector(brief.mixture, amount)
+    return Wanted(f"{brief.name} in the emotion bank", embedding, heard, ("the emotion bank",), vector)
 
 
 def brought_nearer(
@@ -101,7 +107,7 @@ def brought_nearer(
 
     with options.interruptible() as stop:
         nearer, refined = refine_toward(
-            bench, plan, made, neutral, wanted.embedding, free_tone=free_tone,
+            bench, plan, made, neutral, wanted.embedding, also=wanted.also, free_tone=free_tone,
             generations=options.generations, popsize=options.candidates, seed=options.seed,
             free=options.chain.free if isinstance(options.chain, ChainFile) else None,
             progress=progress, stop=stop,

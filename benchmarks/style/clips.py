@@ -25,6 +25,11 @@ class Clip:
     key: str
     work: str
 
+    @property
+    def collection(self) -> str:
+        """The folder its file lies in, "" where the name tells none: drums with drums, songs with songs."""
+        return self.key.partition(" ")[2].rpartition("/")[0]
+
 
 @dataclass(frozen=True)
 class Shelf:

@@ -7,12 +7,13 @@ is free, that grid is the exact answer; what CMA-ES finds of it in 5 generations
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from benchmarks.style.clips import Shelf
+from benchmarks.style.clips import Clip, Shelf
 from benchmarks.style.trial_list import Job, TrialList, drawn_from, one_clip_a_work
 
 GRID = 129
@@ -99,11 +100,14 @@ class Parameters(TrialList):
 
     def faults(self) -> list[str]:
         """What is wrong with this list, in words; nothing, if it may be used."""
-        return [
-            f"pair {number}: both clips are of one work"
-            for number, (own, other) in enumerate(self.body["pairs"])
-            if self.clips[own].work == self.clips[other].work
-        ]
+        found = []
+        for number, (own, other) in enumerate(self.body["pairs"]):
+            own, other = self.clips[own], self.clips[other]
+            if own.work == other.work:
+                found.append(f"pair {number}: both clips are of one work")
+            if own.collection != other.collection:
+                found.append(f"pair {number}: {own.collection} is to be matched to {other.collection}")
+        return found
 
 
 @dataclass(frozen=True)
@@ -149,18 +153,35 @@ def draw(
     seed: int = 5,
     vst3: bool = False,
 ) -> Parameters:
-    """`matched` clips of different works, each beside `targets` clips of other works than its own.
+    """`matched` clips of different works, each beside `targets` clips of other works of its collection.
 
-    Every pair is asked at every target of every knob. ValueError below two works.
+    Like with like, as published: a drummer is matched to drummers. Collections take turns, works as far
+    as they go round. Every pair is asked at every target of every knob. ValueError where no collection
+    has two works.
     """
     rng = np.random.default_rng((seed, 3))
-    clips = one_clip_a_work(shelf.clips, rng, matched * (1 + targets))
-    if len({clip.work for clip in clips}) < 2:
-        raise ValueError(f"{domain}: a pair needs two works")
-    rows = []
-    for own in range(min(matched, len(clips))):
-        others = [place for place, clip in enumerate(clips) if clip.work != clips[own].work]
-        fresh = [place for place in others if place >= matched] or others
-        rows += [[own, int(rng.choice(fresh))] for _ in range(targets)]
+    hands = _by_collection(one_clip_a_work(shelf.clips, rng, len(shelf.clips)))
+    if not hands:
+        raise ValueError(f"{domain}: a pair needs two works of one collection")
+    turns = range(max(map(len, hands)))
+    owns = [hand[turn] for turn in turns for hand in hands if turn < len(hand)][:matched]
+    taken, pairs = {clip.work for clip in owns}, []
+    for own in owns:
+        hand = next(hand for hand in hands if own in hand)
+        others = [clip for clip in hand if clip.work != own.work]
+        fresh = [clip for clip in others if clip.work not in taken] or others
+        pairs += [(own, fresh[place]) for place in rng.permutation(len(fresh))[:targets]]
+        while len(pairs) % targets:  # a collection of two works has one other to give
+            pairs.append((own, others[rng.integers(len(others))]))
+    clips = list(dict.fromkeys(clip for pair in pairs for clip in pair))
+    rows = [[clips.index(own), clips.index(other)] for own, other in pairs]
     kind, knobs = (Vst3Parameters, VST3_KNOBS) if vst3 else (Parameters, KNOBS)
     return kind(domain, split, seed, **drawn_from(shelf, clips), body={"knobs": list(knobs), "pairs": rows})
+
+
+def _by_collection(clips: Sequence[Clip]) -> list[list[Clip]]:
+    """Clips of each collection that has two works or more, in the order they came."""
+    hands: dict[str, list[Clip]] = {}
+    for clip in clips:
+        hands.setdefault(clip.collection, []).append(clip)
+    return [hand for hand in hands.values() if len({clip.work for clip in hand}) > 1]

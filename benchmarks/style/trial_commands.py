@@ -22,8 +22,8 @@ from benchmarks.style.trial_list import FOLDER, TrialList
 #: Trials of a frozen list and of one drawn from somebody's own files.
 TRIALS = {"dev": 150, "test": 400}
 EXAMPLES = {"dev": 30, "test": 40}
-#: Clips matched, each to two others, at four positions: 80 trials a knob in the test.
-MATCHED = {"dev": 3, "test": 10}
+#: Clips matched, each to two others, at four positions: in the test 80 trials a knob on MIDI, 40 elsewhere.
+MATCHED = {"dev": {"midi": 3, "audio": 3, "speech": 3}, "test": {"midi": 10, "audio": 5, "speech": 5}}
 #: Split of lists drawn from folders.
 OWN = "own"
 
@@ -132,7 +132,9 @@ def _exact(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:
 
 def _parameters(seed: int, split: str = OWN, vst3: bool = False) -> Callable[[Shelf, str], TrialList]:
     matched = MATCHED.get(split, MATCHED["test"])
-    return lambda shelf, domain: parameters.draw(shelf, domain, split, matched=matched, seed=seed, vst3=vst3)
+    return lambda shelf, domain: parameters.draw(
+        shelf, domain, split, matched=matched[domain], seed=seed, vst3=vst3
+    )
 
 
 def _vst3(seed: int, split: str = OWN) -> Callable[[Shelf, str], TrialList]:

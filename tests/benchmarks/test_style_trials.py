@@ -174,6 +174,22 @@ def test_parameter_trials_count(shelf):
     assert len(trials.jobs()) == len(KNOBS) * (2 * parameters.GRID + 2 * 3 * 4)
 
 
+def test_a_knob_is_found_again_on_music_of_its_own_collection(tmp_path):
+    path = tmp_path / "clips.npy"
+    np.save(path, np.arange(11 * 2 * 8, dtype=np.int16).reshape(11, 2, 8))
+    names = [f"{i} {kind}/{work}.mid @ {i} s" for i, (kind, work) in enumerate(
+        [("drums", w) for w in "aabbc"] + [("songs", w) for w in "deffg"] + [("lone", "h")]
+    )]  # fmt: skip
+    clips = tuple(Clip(name, name.split("/")[1][0]) for name in names)
+    trials = parameters.draw(Shelf(path, clips), "midi", "own", matched=6, targets=2)
+    assert trials.faults() == [] and len(trials.body["pairs"]) == 12
+    pairs = [[trials.clips[place] for place in pair] for pair in trials.body["pairs"]]
+    assert all(own.collection == other.collection in ("drums", "songs") for own, other in pairs)
+    assert len({own.collection for own, _ in pairs}) == 2, "collections take turns"
+    with pytest.raises(ValueError, match="two works of one collection"):
+        parameters.draw(Shelf(path, clips[:2]), "midi", "own")
+
+
 def test_parameters_follow_the_embeddings(shelf):
     """Embeddings that are the knob's position, on an arc: every target is found where it is."""
     trials = parameters.draw(shelf, "midi", "own", matched=2, targets=2)

@@ -95,6 +95,21 @@ def test_a_master_comes_nearer_and_keeps_its_word(desk, mastered, wanted, free_t
     assert net <= plan.limit("eq_band_db") + 0.02
 
 
+def test_between_two_styles_what_is_kept_is_nearer_to_each(desk, mastered, wanted):
+    made = mastered[2]
+    hand = {"dynamics.attack_db": -4.0, "dynamics.sustain_db": 4.0, "imager.high_width_db": -3.0}
+    other = style_of(desk.take({**made.take.settings, **hand}, -20.0, -1.0, 6.0).sound)
+    before = style_of(desk.rung_out(made.take.sound))
+    nearer, how = refined(desk, mastered, wanted, also=other, free_tone=True, route="gradient")
+    after = style_of(desk.rung_out(nearer.take.sound))
+    assert how.kept and how.similarity > how.start_similarity
+    assert how.similarity == pytest.approx(after.similarity(wanted), abs=1e-4)
+    assert all(after.similarity(style) > before.similarity(style) for style in (wanted, other))
+    # where the second style is the master's own, no step is nearer to it, and none is taken
+    same, how = refined(desk, mastered, wanted, also=before, free_tone=True, route="gradient")
+    assert same is made and not how.kept and how.similarity == how.start_similarity
+
+
 def test_where_nothing_is_nearer_the_master_comes_back(desk, mastered):
     own = style_of(desk.rung_out(mastered[2].take.sound))
     same, how = refined(desk, mastered, own, popsize=4, generations=2, route="evolution")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -12,10 +13,11 @@ from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.files import write_audio
 from daiw_master.training.style import blocks, card, chains, contents, shards
-from daiw_master.training.style.augment import LOWEST_LEVEL_DB, around, augmented
+from daiw_master.training.style.augment import LOWEST_LEVEL_DB, MOST_TONE_DB, around, augmented, toned
 from daiw_master.training.style.clips import CLIP, RATE
+from daiw_master.training.style.mixes import MIXES
 from daiw_master.training.style.slots import deal
-from daiw_master.training.style.works import folder_corpus
+from daiw_master.training.style.works import TRAINING_DOMAINS, folder_corpus
 
 
 def quiet(line: str) -> None:
@@ -60,6 +62,33 @@ def test_a_content_in_another_guise_keeps_its_length_and_level():
     assert LOWEST_LEVEL_DB - 1e-3 <= min(peaks) < -5 and -4 < max(peaks) <= 1e-3
 
 
+def test_another_tone_is_another_spectrum_at_the_same_peak():
+    clip = np.random.default_rng(0).normal(size=(2, RATE)).astype(np.float32)
+    shifts = []
+    for seed in range(12):
+        other = toned(clip, np.random.default_rng(seed))
+        assert other.shape == clip.shape and other.dtype == np.float32
+        assert np.abs(other).max() == pytest.approx(np.abs(clip).max(), rel=1e-5)
+        bands = [np.square(np.abs(np.fft.rfft(x[0]))) for x in (other, clip)]
+        edges = np.array([50, 150, 600, 3000, 8000, 20000])
+        power = [np.array([b[lo:hi].mean() for lo, hi in itertools.pairwise(edges)]) for b in bands]
+        tone = 10 * np.log10(power[0] / power[1])
+        shifts.append(tone - tone.mean())
+    assert 1.0 < np.abs(shifts).max() < 3 * MOST_TONE_DB and np.std(shifts, axis=0).min() > 0.3
+
+
+def test_the_shares_of_a_mix_sum_to_one_and_name_what_there_is():
+    for mix in MIXES.values():
+        for shares in (mix.kinds, mix.modes, mix.domains):
+            assert sum(shares.values()) == pytest.approx(1.0)
+        assert set(mix.domains) <= set(TRAINING_DOMAINS)
+        source = np.random.default_rng(0)
+        drawn = [chains.draw(source, kind, mix.without_retrieval) for kind in mix.kinds]
+        assert [chain["kind"] for chain in drawn] == list(mix.kinds)
+    assert MIXES["without"].without_retrieval and not MIXES["mastering"].without_retrieval
+    assert len({mix.salt for mix in MIXES.values()}) == len(MIXES), "no two mixes draw the same blocks"
+
+
 def test_a_clip_goes_round_without_a_jump():
     time = np.arange(CLIP) / RATE
     clip = np.stack([np.sin(2 * np.pi * 50.3 * time)] * 2).astype(np.float32)
@@ -87,7 +116,7 @@ def test_a_chain_that_leaves_silence_is_drawn_again(data, small, monkeypatch):
         return np.zeros_like(sound) if chain is mute[0] else really(chain, sound)
 
     monkeypatch.setattr(blocks.chains, "render", render)
-    block = blocks.make_block(shards.stores_of(data, "train"), 0, 0)
+    block = blocks.make_block(shards.stores_of(data, "train"), MIXES["wide"], 0, 0)
     assert len(block.facts["chains"]) == 3
     assert mute and mute[0] not in block.facts["chains"]
 
@@ -100,9 +129,9 @@ def test_blocks_follow_from_their_number_and_a_stopped_run_goes_on(data, monkeyp
     size = found.features.shape[-1]
     assert found.features.shape == (3, 6, size) and found.features.dtype == np.float16
     assert found.by_content.shape == (3, 2, 3, size) and found.dry.shape == (3, 2, size)
-    assert found.kinds.shape == found.effects.shape == (3, 3) and set(found.modes) <= set(blocks.MODES)
+    assert found.kinds.shape == found.effects.shape == (3, 3) and set(found.modes) <= set(MIXES["wide"].modes)
     assert np.isfinite(found.features).all()
-    alone = blocks.make_block(shards.stores_of(data, "train"), 5, 2)
+    alone = blocks.make_block(shards.stores_of(data, "train"), MIXES["wide"], 5, 2)
     assert np.array_equal(alone.features, found.features[2]) and np.array_equal(alone.dry, found.dry[2])
     assert found.facts[2] == json.loads(json.dumps(alone.facts))
     assert len({c["group"] for c in alone.facts["contents"]}) == 2, "contents are of different works"
@@ -110,8 +139,16 @@ def test_blocks_follow_from_their_number_and_a_stopped_run_goes_on(data, monkeyp
     assert all((found.effects[b] >= 0).all() == (found.modes[b] == "pretext") for b in range(3))
     with pytest.raises(InputError, match="another seed"):
         shards.make(data, 3, processes=1, seed=6, say=quiet)
-    told = card.card(data, "train", results={"zero-shot": "0.9"})
-    assert "3 blocks of 2 contents" in told and "5 of 5 works" in told and "| zero-shot | 0.9 |" in told
+    # two sets are learned from as one, and the card tells of both
+    assert shards.make(data, 2, name="other", mix=MIXES["mastering"], processes=1, say=quiet) == 2
+    other = shards.Shards(data, "other").load()
+    assert not np.array_equal(other.features[0], found.features[0]) and set(other.modes) == {"mixed"}
+    both = shards.joined([found, other])
+    assert len(both.features) == len(both.dry) == len(both.kinds) == len(both.modes) == len(both.facts) == 5
+    assert np.array_equal(both.features[3], other.features[0])
+    told = card.card(data, ["train-wide", "other"], results={"zero-shot": "0.9"})
+    assert "5 blocks of 2 contents" in told and "other: 2 blocks" in told and "40% of the contents" in told
+    assert "5 of 5 works" in told and "| zero-shot | 0.9 |" in told
 
 
 @pytest.mark.usefixtures("small")
@@ -124,4 +161,4 @@ def test_no_block_is_begun_after_the_time_given(data):
 def test_too_few_works_are_refused(data, monkeypatch):
     monkeypatch.setattr(blocks, "CONTENTS", 6)
     with pytest.raises(InputError, match="6 different works"):
-        blocks.make_block(shards.stores_of(data, "train"), 0, 0)
+        blocks.make_block(shards.stores_of(data, "train"), MIXES["wide"], 0, 0)

@@ -68,7 +68,7 @@ def test_another_program_plays_every_melodic_part(tmp_path):
     song = midi_clip.arrangement(write_tiny_song(tmp_path / "tiny.mid"))
     assert midi_clip.lone_program(song) is None  # strings, bass and drums
     usual = midi_clip.play_clip(song, FONT, 0.0, length=RATE)
-    organ = midi_clip.play_clip(song, FONT, 0.0, program=16, length=RATE)
+    organ = midi_clip.play_clip(song, FONT, 0.0, [16] * len(song.parts), length=RATE)
     assert np.abs(usual - organ).max() > 0.01
 
 

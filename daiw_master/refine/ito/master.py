@@ -12,7 +12,7 @@ import torch
 from daiw_master import house
 from daiw_master.knobs.exciter import NONE_DB
 from daiw_master.neural.encoder import STYLE_RATE
-from daiw_master.neural.style import style_of
+from daiw_master.neural.style import style_of, unit
 from daiw_master.plan import Plan
 from daiw_master.refine.actuators import free_actuators
 from daiw_master.refine.asks import Ask
@@ -79,6 +79,7 @@ def refine_toward(
     neutral: Take,
     target: object,
     *,
+    also: object | None = None,
     free_tone: bool = False,
     free: Free | None = None,
     route: Route | None = None,
@@ -94,38 +95,40 @@ def refine_toward(
     Knobs that nobody set move inside the house limits, held near the master's settings; `free` narrows
     them to some, or to physical ends. What was asked stays within tolerance; with `free_tone` (a reference
     and no feeling) tone, width, room and drive go where the reference leads, and only what the user set,
-    delivery and the guards hold. Without a `route`, gradients search between asks, both routes elsewhere.
+    delivery and the guards hold. With `also`, another style, the search goes between both and what comes
+    back is nearer to each. Without a `route`, gradients search between asks, both routes elsewhere.
     Loudness and ceiling are met on the whole song as before. The result is kept only if the whole song is
-    nearer to the target, its asks are met as before, and no limit is newly broken; else the master comes
-    back as it was.
+    nearer to the target (and to `also`), its asks are met as before, and no limit is newly broken; else
+    the master comes back as it was.
     """
     plan = plan.relaxing(master.plan.relaxed)
-    wanted = target_of(target)
+    goals = np.stack([target_of(style) for style in (target, also) if style is not None])
     reach = reach_of(bench, plan, master.take.settings, free_tone=free_tone)
     if free is not None:
         reach = {name: _narrowed(found, free[name]) for name, found in reach.items() if name in free}
-    before = _likeness(bench, master.take, wanted)
+    before = _likeness(bench, master.take, goals)
+    start = float(before[0])
     if not reach:
-        return master, Refined(before, before, 0, "no knob may move", kept=False)
+        return master, Refined(start, start, 0, "no knob may move", kept=False)
     if route is None:
         # between asks on every side evolution finds no way; a gradient sees the gap
         deaf = any(not effect.differentiable for effect in bench.placed.values())
         route = "both" if free_tone or deaf else "gradient"
     desk = _Desk(bench, plan, master, neutral, free_tone)
     found = desk.search(
-        reach, wanted, route=route, generations=generations, popsize=popsize, seed=seed, workers=workers,
-        progress=progress, stop=stop,
+        reach, unit(goals.sum(0)), route=route, generations=generations, popsize=popsize, seed=seed,
+        workers=workers, progress=progress, stop=stop,
     )  # fmt: skip
     told = {"evaluations": found.evaluations, "history": found.history}
     for made in desk.masters(found, reach):
-        after = _likeness(bench, made.take, wanted)
-        if after > before + NEARER and desk.holds(made):
+        after = _likeness(bench, made.take, goals)
+        if (after > before + NEARER).all() and desk.holds(made):
             return desk.logged(made), Refined(
-                before, after, **told, stopped=found.stopped, kept=True,
+                start, float(after[0]), **told, stopped=found.stopped, kept=True,
                 moved=_moved(bench, master.take.settings, made.take.settings),
             )  # fmt: skip
     why = f"{found.stopped}; on the whole song nothing found was nearer with every promise kept"
-    return master, Refined(before, before, **told, stopped=why, kept=False)
+    return master, Refined(start, start, **told, stopped=why, kept=False)
 
 
 @dataclass
@@ -265,9 +268,9 @@ class _Desk:
         return replace(made, log=[*self.master.log, *entries])
 
 
-def _likeness(bench: Bench, take: Take, wanted: np.ndarray) -> float:
-    """How like the target a whole song sounds, as it will be written."""
-    return float(style_of(bench.rung_out(take.sound)).embedding @ wanted)
+def _likeness(bench: Bench, take: Take, goals: np.ndarray) -> np.ndarray:
+    """How like each goal a whole song sounds, as it will be written."""
+    return goals @ style_of(bench.rung_out(take.sound)).embedding
 
 
 def _ridden(plan: Plan, asks: Mapping[str, Ask], added_lu: float) -> dict[str, Ask]:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from daiw_master.errors import InputError
 from daiw_master.training.steps import run, say
+from daiw_master.training.style import works
+from daiw_master.training.style.mixes import MIXES
+
+NAMES = ("train-wide", "train-mastering")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,22 +29,18 @@ def _parser() -> argparse.ArgumentParser:
         "--sources", type=Path, default=Path("../shared/data"), help="folder with midi-train/ and audio/"
     )
     contents.add_argument("--split", action="append", choices=("train", "dev", "test"), help="only these")
-    contents.add_argument("--domain", action="append", choices=("midi", "audio", "speech"), help="only these")
+    contents.add_argument("--domain", action="append", choices=works.TRAINING_DOMAINS, help="only these")
     contents.add_argument("--share", type=float, default=1.0, help="share of the usual number of clips")
     contents.set_defaults(step=_contents)
     blocks = steps.add_parser("blocks", help="render chains on the clips and describe them")
     blocks.add_argument("--count", type=int, default=12_000, help="blocks of 40 renders")
-    blocks.add_argument("--name", default="", help="folder under blocks/ (default: the split)")
+    blocks.add_argument("--mix", default="wide", choices=MIXES, help="what they are mixed of (mixes.py)")
+    blocks.add_argument("--name", default="", help="folder under blocks/ (default: split-mix)")
     blocks.add_argument("--split", default="train", choices=("train", "dev"))
-    blocks.add_argument(
-        "--without-retrieval-effects",
-        action="store_true",
-        help="none of the ten effects of the retrieval task",
-    )
     blocks.add_argument("--until", metavar="HH:MM", help="begin nothing after this time of today")
     blocks.set_defaults(step=_blocks)
     fit = steps.add_parser("fit", help="fit the encoder to the blocks; an interrupted fit goes on")
-    fit.add_argument("--name", default="train", help="which blocks")
+    fit.add_argument("--name", action="append", help="which blocks; several are taken together")
     fit.add_argument(
         "--objective", choices=("contrast", "pretext"), default="contrast",
         help="equal chains find each other, or AFx-Rep's: which effect, which preset",
@@ -53,11 +53,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODE",
         help="learn from these sorts of block (default: mixed, or pretext for that objective)",
     )
-    fit.add_argument("--blocks", type=int, help="only so many blocks")
+    fit.add_argument("--blocks", type=int, help="only so many blocks of each name")
     fit.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
     fit.set_defaults(step=_fit)
     card = steps.add_parser("card", help="write the model card")
-    card.add_argument("--name", default="train", help="which blocks")
+    card.add_argument("--name", action="append", help="which blocks; several were taken together")
     card.add_argument("--weights", type=Path, help="the fitted encoder")
     card.add_argument("--results", type=Path, help="JSON object of results to set down")
     card.add_argument("-o", "--output", type=Path, required=True, help="markdown file")
@@ -70,36 +70,36 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _contents(options: argparse.Namespace) -> None:
-    from daiw_master.training.style import contents, slots, works
+    from daiw_master.training.style import contents, slots
     from daiw_master.training.style.audio_clip import with_lengths
 
     corpus = works.midi_corpus(options.sources, options.data / "midi")
     corpus += with_lengths(works.audio_corpus(options.sources) + works.game_corpus())
     corpus += works.speech_corpus(options.sources)
-    for split in options.split or ("dev", "train", "test"):
-        for domain in options.domain or works.DOMAINS:
+    corpus += works.recast(corpus) + with_lengths(works.more_games())
+    for split, domain in slots.COUNTS:
+        if split in (options.split or works.SPLITS) and domain in (options.domain or works.TRAINING_DOMAINS):
             own = [work for work in corpus if (work.split, work.domain) == (split, domain)]
             count = max(1, round(slots.COUNTS[split, domain] * options.share))
             if domain == "speech":
                 dealt = slots.deal_speech(own, split, count, options.seed)
             else:
-                fonts = slots.soundfonts_of(split) if domain == "midi" else None
-                dealt = slots.deal(own, count, options.seed, fonts)
+                fonts = slots.soundfonts_of(split) if domain in ("midi", "recast") else None
+                dealt = slots.deal(own, count, options.seed + (domain == "recast"), fonts)
             contents.make(options.data, split, domain, dealt, options.processes, say)
 
 
 def _blocks(options: argparse.Namespace) -> None:
     from daiw_master.training.style import shards
 
-    suffix = "-without" if options.without_retrieval_effects else ""
     made = shards.make(
         options.data,
         options.count,
-        name=options.name or options.split + suffix,
+        name=options.name or f"{options.split}-{options.mix}",
         split=options.split,
         seed=options.seed,
         processes=options.processes,
-        without_retrieval=options.without_retrieval_effects,
+        mix=MIXES[options.mix],
         until=_today(options.until) if options.until else None,
         say=say,
     )
@@ -113,12 +113,12 @@ def _fit(options: argparse.Namespace) -> None:
     from daiw_master.neural.weights_file import write_weights
     from daiw_master.training.style.fit import Recipe, fit, together
     from daiw_master.training.style.objectives import Contrast, Pretext
-    from daiw_master.training.style.shards import Shards
+    from daiw_master.training.style.shards import Shards, joined
 
     torch.set_num_threads(options.processes)
-    shards = Shards(options.data, options.name)
+    sets = [Shards(options.data, name) for name in options.name or NAMES]
     modes = options.mode or ["pretext" if options.objective == "pretext" else "mixed"]
-    blocks = shards.load(options.blocks).of_modes(modes)
+    blocks = joined([shards.load(options.blocks).of_modes(modes) for shards in sets])
     members = []
     for member in range(options.members):
         recipe = Recipe(steps=options.steps, seed=options.seed + member)
@@ -130,11 +130,12 @@ def _fit(options: argparse.Namespace) -> None:
             lesson = Pretext(blocks, recipe.mid_size + recipe.side_size)
         else:
             lesson = Contrast(blocks.by_content)
-        checkpoint = options.data / f"fit-{options.name}-{options.objective}-{recipe.seed}.checkpoint"
+        name = "-".join(("fit", *(shards.folder.name for shards in sets), options.objective))
+        checkpoint = options.data / f"{name}-{recipe.seed}.checkpoint"
         members.append(fit(lesson, recipe, log, checkpoint))
     told = {
-        "data": shards.manifest["hash"],
-        "descriptor": shards.manifest["descriptor"],
+        "data": " ".join(shards.manifest["hash"] for shards in sets),
+        "descriptor": sets[0].manifest["descriptor"],
         "blocks": str(len(blocks.features)),
         "objective": options.objective,
         "modes": " ".join(modes),
@@ -152,7 +153,7 @@ def _card(options: argparse.Namespace) -> None:
     from daiw_master.training.style.card import card, read_results
 
     results = read_results(options.results) if options.results else None
-    write_text_atomic(options.output, card(options.data, options.name, options.weights, results))
+    write_text_atomic(options.output, card(options.data, options.name or NAMES, options.weights, results))
     say(f"wrote {options.output}")
 
 

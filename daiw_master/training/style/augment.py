@@ -6,6 +6,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from daiw_master.training.style.clips import CLIP
+from daiw_master.training.style.effects import BANDS, play
 
 #: Other speeds as up/down ratios of resampling, 0.85 to 1.18 times as fast.
 SPEEDS = ((20, 17), (10, 9), (15, 14), (20, 19), (20, 21), (14, 15), (9, 10), (17, 20))
@@ -15,6 +16,8 @@ _JOIN = 960
 SWAP_CHANCE, MONO_CHANCE, WIDTH_CHANCE = 0.5, 0.1, 0.3
 WIDTHS = (0.2, 1.6)
 LOWEST_LEVEL_DB = -9.0
+#: As far as another instrument, room or record may lie from this one, band by band.
+MOST_TONE_DB = 5.0
 
 
 def augmented(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -41,6 +44,18 @@ def augmented(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         clip = np.concatenate([mid + side, mid - side])
     peak = max(float(np.abs(clip).max()), 1e-6)
     return np.ascontiguousarray(clip * np.float32(10 ** (LOWEST_LEVEL_DB * level / 20) / peak))
+
+
+def toned(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(2, n) as another instrument, room or record might sound: through two shelves and a peak, as loud.
+
+    Every chain of a block hears the same tone, so it is content, and the peak stays where it was.
+    """
+    sound = clip
+    for band, knobs in BANDS.items():
+        settings = {knob: span.at(float(rng.random())) for knob, span in knobs.items()}
+        sound = play(band, {**settings, "gain_db": rng.uniform(-MOST_TONE_DB, MOST_TONE_DB)}, sound)
+    return sound * np.float32(np.abs(clip).max() / max(float(np.abs(sound).max()), 1e-6))
 
 
 def around(clip: np.ndarray, offset: int, count: int) -> np.ndarray:

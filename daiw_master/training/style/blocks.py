@@ -7,7 +7,7 @@ mixed    ten chains of any kind, one in five a near copy of another
 ladder   one chain with one or two knobs at ten places
 pretext  single effects at fixed presets (AFx-Rep's pretext: which effect, which preset)
 
-Everything of block n follows from (seed, n); shards of 16 blocks appear whole or not at all.
+Everything of block n follows from (mix, seed, n); shards of 16 blocks appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ import numpy as np
 
 from daiw_master.errors import InputError
 from daiw_master.training.style import chains
-from daiw_master.training.style.augment import augmented
+from daiw_master.training.style.augment import augmented, toned
 from daiw_master.training.style.clips import CLIP
 from daiw_master.training.style.contents import Store
+from daiw_master.training.style.mixes import Mix
 
 CONTENTS, CHAINS, SHARD = 4, 10, 16
 #: What a chain needs to get going (filters, compressors, rooms) is cut off.
 WARM_UP = 25_856
 WINDOW = CLIP - WARM_UP
-MODES = {"mixed": 0.74, "ladder": 0.16, "pretext": 0.10}
-DOMAIN_SHARES = {"midi": 0.56, "audio": 0.36, "speech": 0.08}
 NEAR_CHANCE, NEAR_AMOUNTS = 0.2, (0.06, 0.25)
 #: A ladder is often built on a single effect: the finest differences there are.
 ALONE_CHANCE = 0.5
@@ -50,13 +49,15 @@ class Block:
     facts: dict
 
 
-def make_block(stores: Sequence[Store], seed: int, number: int, without_retrieval: bool = False) -> Block:
-    """Block `number`: its contents, its chains, and what the descriptor tells of each render."""
-    rng = np.random.default_rng([seed, number, int(without_retrieval)])
-    picked = _pick(stores, rng)
+def make_block(stores: Sequence[Store], mix: Mix, seed: int, number: int) -> Block:
+    """Block `number` of a mix: its contents, its chains, and what the descriptor tells of each render."""
+    rng = np.random.default_rng([seed, number, mix.salt])
+    picked = _pick(stores, mix, rng)
     dry = [augmented(store.clip(index), rng) for store, index in picked]
-    mode = str(rng.choice(list(MODES), p=list(MODES.values())))
-    planned, sounds = _rendered(mode, dry, rng, without_retrieval)
+    if mix.toned:
+        dry = [toned(content, rng) if rng.random() < mix.toned else content for content in dry]
+    mode = str(rng.choice(list(mix.modes), p=list(mix.modes.values())))
+    planned, sounds = _rendered(mode, dry, rng, mix)
     wet = [sound for of_content in zip(*sounds, strict=True) for sound in of_content]
     features = _described([*wet, *(content[:, WARM_UP:] for content in dry)])
     facts = {
@@ -70,9 +71,9 @@ def make_block(stores: Sequence[Store], seed: int, number: int, without_retrieva
     return Block(features[: CONTENTS * CHAINS], features[CONTENTS * CHAINS :], facts)
 
 
-def _pick(stores: Sequence[Store], rng: np.random.Generator) -> list[tuple[Store, int]]:
+def _pick(stores: Sequence[Store], mix: Mix, rng: np.random.Generator) -> list[tuple[Store, int]]:
     """Four clips of four different works; works of a domain are equally likely, however many clips."""
-    shares = np.array([DOMAIN_SHARES[store.domain] for store in stores])
+    shares = np.array([mix.domains[store.domain] for store in stores])
     if sum(len(_group_names(store)) for store in stores) < CONTENTS:
         raise InputError(f"a block needs clips of {CONTENTS} different works; there are fewer")
     picked: list[tuple[Store, int]] = []
@@ -98,7 +99,7 @@ def _group_names(store: Store) -> list[str]:
     return sorted(_members(store))
 
 
-def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, without: bool):
+def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, mix: Mix):
     """Ten chains and their renders [chain][content]; a chain that leaves silence is drawn again."""
     planned: list[dict] = []
     sounds: list[list[np.ndarray]] = []
@@ -106,12 +107,12 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, withou
     floors = [float(np.square(content).mean()) * 10 ** (SILENT_DB / 10) for content in dry]
     while len(planned) < CHAINS:
         if mode == "ladder" and not planned and not rungs:
-            kinds = [k for k in _LADDER_KINDS if not without or k != "A"]
-            rail = chains.draw(rng, str(rng.choice(kinds)), without)
+            kinds = [k for k in _LADDER_KINDS if not mix.without_retrieval or k != "A"]
+            rail = chains.draw(rng, str(rng.choice(kinds)), mix.without_retrieval)
             if rng.random() < ALONE_CHANCE:
                 rail = {**rail, "steps": [rail["steps"][rng.integers(len(rail["steps"]))]]}
             rungs = chains.ladder(rng, rail, CHAINS)
-        chain = rungs.pop() if rungs else _another(mode, planned, rng, without)
+        chain = rungs.pop() if rungs else _another(mode, planned, rng, mix)
         if chain is None:
             continue
         wet = []
@@ -126,16 +127,16 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, withou
     return planned, sounds
 
 
-def _another(mode: str, planned: list[dict], rng: np.random.Generator, without: bool) -> dict | None:
+def _another(mode: str, planned: list[dict], rng: np.random.Generator, mix: Mix) -> dict | None:
     if mode == "pretext":
-        chain = chains.single(rng, without)
+        chain = chains.single(rng, mix.without_retrieval)
         return None if chain in planned else chain
     copy = mode == "ladder" or rng.random() < NEAR_CHANCE
     origins = [chain for chain in planned if chain["steps"]]
     if copy and origins:
         amount = float(rng.uniform(*NEAR_AMOUNTS))
         return chains.near(rng, origins[rng.integers(len(origins))], amount)
-    chain = chains.draw(rng, None, without)
+    chain = chains.draw(rng, chains.kind_of(rng, mix.kinds), mix.without_retrieval)
     return None if not chain["steps"] and any(not other["steps"] for other in planned) else chain
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from daiw_master.errors import InputError
-from daiw_master.training.style.blocks import CHAINS, CONTENTS, MODES, SHARD
+from daiw_master.training.style.blocks import CHAINS, CONTENTS, SHARD
 from daiw_master.training.style.contents import Store
 from daiw_master.training.style.shards import Shards
-from daiw_master.training.style.works import DOMAINS, SPLITS
+from daiw_master.training.style.works import SPLITS, TRAINING_DOMAINS
 
 #: Kinds of chain in words.
 KINDS = {
@@ -25,36 +26,35 @@ KINDS = {
 }
 
 
-def card(data: Path, name: str, weights: Path | None = None, results: Mapping | None = None) -> str:
+def card(
+    data: Path, names: Sequence[str], weights: Path | None = None, results: Mapping | None = None
+) -> str:
     """The card as markdown. InputError where the data are missing; `results` is a table of name: value."""
-    shards = Shards(data, name)
-    if not shards.paths:
-        raise InputError(f"{shards.folder} holds no blocks; a card speaks of data that are there")
-    manifest = shards.manifest
-    blocks = len(shards.paths) * SHARD
+    sets = [Shards(data, name) for name in names]
+    for shards in sets:
+        if not shards.paths:
+            raise InputError(f"{shards.folder} holds no blocks; a card speaks of data that are there")
     lines = ["# The style encoder", ""]
     if weights is not None:
         lines += [*_fit(weights), ""]
+    blocks = SHARD * sum(len(shards.paths) for shards in sets)
     lines += [
         "## What it heard",
         f"{blocks} blocks of {CONTENTS} contents under the same {CHAINS} chains: "
-        f"{blocks * CONTENTS * CHAINS} renders. Seed {manifest['seed']}, manifest {manifest['hash']}, "
-        f"descriptor {manifest['descriptor']}.",
+        f"{blocks * CONTENTS * CHAINS} renders.",
         "",
-        "| clips of 6 s | " + " | ".join(DOMAINS) + " |",
-        "|---|" + "---|" * len(DOMAINS),
+        *itertools.chain.from_iterable(map(_mixed, sets)),
+        "",
+        "None of the chains lies within the five test styles; parameters are continuous, so none is of the "
+        "lists of the retrieval task.",
+        "",
+        "| clips of 6 s | " + " | ".join(TRAINING_DOMAINS) + " |",
+        "|---|" + "---|" * len(TRAINING_DOMAINS),
         *_clips(data),
         "",
         "Works, songs and voices were dealt to one side by a hash of their name before anything was "
         "rendered; each side of the MIDI has soundfonts of its own:",
         *_soundfonts(data),
-        "",
-        "Chains: "
-        + "; ".join(f"{share:.0%} {KINDS[kind]}" for kind, share in manifest["kinds"].items())
-        + ". "
-        "None lies within the five test styles; parameters are continuous, so none is of the lists of the "
-        "retrieval task.",
-        "Blocks: " + ", ".join(f"{share:.0%} {mode}" for mode, share in MODES.items()) + ".",
         "",
         "## Under which licences the training clips come",
         *_licences(data),
@@ -65,6 +65,22 @@ def card(data: Path, name: str, weights: Path | None = None, results: Mapping | 
         lines += ["", "## What it reaches", "| | |", "|---|---|"]
         lines += [f"| {key} | {value} |" for key, value in results.items()]
     return "\n".join(lines) + "\n"
+
+
+def _mixed(shards: Shards) -> Iterator[str]:
+    told = shards.manifest
+
+    def shares(of: Mapping[str, float], words: Mapping[str, str]) -> str:
+        return ", ".join(f"{share:.3g} {words.get(name, name)}" for name, share in of.items())
+
+    yield (
+        f"- {shards.folder.name}: {len(shards.paths) * SHARD} blocks, seed {told['seed']}, manifest "
+        f"{told['hash']}, descriptor {told['descriptor']}"
+    )
+    yield f"  - chains: {shares(told['kinds'], KINDS)}"
+    yield f"  - blocks: {shares(told['modes'], {})}; contents: {shares(told['domains'], {})}"
+    if told["toned"]:
+        yield f"  - {told['toned']:.0%} of the contents were given another tone first"
 
 
 def _fit(weights: Path) -> Iterator[str]:
@@ -83,7 +99,7 @@ def _fit(weights: Path) -> Iterator[str]:
 
 def _stores(data: Path, split: str) -> dict[str, Store]:
     found = {}
-    for domain in DOMAINS:
+    for domain in TRAINING_DOMAINS:
         if (Path(data) / "contents" / f"{split}-{domain}.jsonl").is_file():
             found[domain] = Store(data, split, domain)
     return found
@@ -92,7 +108,8 @@ def _stores(data: Path, split: str) -> dict[str, Store]:
 def _clips(data: Path) -> Iterator[str]:
     for split in SPLITS:
         stores = _stores(data, split)
-        cells = [f"{len(s)} of {len(s.groups)} works" if (s := stores.get(d)) else "none" for d in DOMAINS]
+        found = [stores.get(domain) for domain in TRAINING_DOMAINS]
+        cells = [f"{len(store)} of {len(store.groups)} works" if store else "none" for store in found]
         yield f"| {split} | " + " | ".join(cells) + " |"
 
 

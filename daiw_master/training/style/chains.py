@@ -65,11 +65,15 @@ _STYLES = {
 }
 
 
+def kind_of(rng: np.random.Generator, shares: Mapping[str, float] = WEIGHTS) -> str:
+    """One of the kinds, each as often as its share says."""
+    return str(rng.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
+
+
 def draw(rng: np.random.Generator, kind: str | None = None, without_retrieval: bool = False) -> Chain:
     """A chain of the kind asked for, or of any; never one of the five test styles."""
-    weights = WEIGHTS_WITHOUT if without_retrieval else WEIGHTS
     if kind is None:
-        kind = str(rng.choice(list(weights), p=np.array(list(weights.values())) / sum(weights.values())))
+        kind = kind_of(rng, WEIGHTS_WITHOUT if without_retrieval else WEIGHTS)
     while True:
         steps = _DRAWERS[kind](rng, without_retrieval)
         chain = {

@@ -29,6 +29,8 @@ from daiw_master.training.style.slots import Slot
 TRIES = 5
 #: A lone instrument is exchanged for any other so often in training.
 EXCHANGE = 0.6
+#: A recast song is played by one instrument alone so often.
+ONE_FOR_ALL = 0.5
 #: Of the list beside the clips; a reader of another number refuses.
 FORMAT = 1
 
@@ -183,7 +185,21 @@ def _midi(slot: Slot, attempt: int, rng: np.random.Generator):
     alone = midi_clip.lone_program(song) is not None
     exchange = alone and slot.work.split == "train" and rng.random() < EXCHANGE
     program = int(rng.integers(midi_clip.PITCHED_PROGRAMS)) if exchange else None
-    return midi_clip.play_clip(song, slot.soundfont, start_s, program), program, start_s
+    programs = [program] * len(song.parts) if exchange else None
+    return midi_clip.play_clip(song, slot.soundfont, start_s, programs), program, start_s
+
+
+def _recast(slot: Slot, attempt: int, rng: np.random.Generator):
+    """Every instrument exchanged: all for one, or each for another; -1 tells of several."""
+    from daiw_master.training.style import midi_clip
+
+    song = midi_clip.arrangement(slot.work.path)
+    start_s = _place(slot, attempt, song.release_s - CLIP / RATE, rng)
+    programs = rng.integers(midi_clip.PITCHED_PROGRAMS, size=len(song.parts)).tolist()
+    if rng.random() < ONE_FOR_ALL:
+        programs = programs[:1] * len(song.parts)
+    told = programs[0] if len(set(programs)) == 1 else -1
+    return midi_clip.play_clip(song, slot.soundfont, start_s, programs), told, start_s
 
 
 def _audio(slot: Slot, attempt: int, rng: np.random.Generator):
@@ -201,7 +217,7 @@ def _speech(slot: Slot, attempt: int, rng: np.random.Generator):
     return speak(Voice(*slot.work.group.split("+")), slot.work.split, rng), None, 0.0
 
 
-_RENDERERS = {"midi": _midi, "audio": _audio, "speech": _speech}
+_RENDERERS = {"midi": _midi, "audio": _audio, "speech": _speech, "recast": _recast, "games": _audio}
 
 
 def _places(data: Path, split: str, domain: str) -> tuple[Path, Path]:

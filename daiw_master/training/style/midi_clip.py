@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -40,14 +41,19 @@ def lone_program(song: Arrangement) -> int | None:
 
 
 def play_clip(
-    song: Arrangement, soundfont: Path, start_s: float, program: int | None = None, length: int = CLIP
+    song: Arrangement,
+    soundfont: Path,
+    start_s: float,
+    programs: Sequence[int] | None = None,
+    length: int = CLIP,
 ) -> np.ndarray:
     """(2, length) float32 from `start_s` on, at 48 kHz, without reverb or chorus, bank 0 throughout.
 
-    `program` replaces every melodic instrument. Notes that already sound begin `LEAD_IN_S` early.
+    `programs`, one a part, replace every melodic instrument. Notes that sound already begin `LEAD_IN_S`
+    early.
     """
     from_s = max(start_s - LEAD_IN_S, 0.0)
-    actions = [_exchanged(a, program) for a in song.actions if _wanted(a)]
+    actions = [_exchanged(a, programs) for a in song.actions if _wanted(a)]
     before, after = _chased(actions, from_s)
     origin = round(from_s * RATE)
     skip = round((start_s - from_s) * RATE)
@@ -56,10 +62,10 @@ def play_clip(
     buses = np.zeros((2 * len(song.parts), blocks), np.float32)
     with Synth(soundfont, song.parts, RATE) as synth:
         synth.attach(buses)
-        if program is not None:
+        if programs is not None:
             for index, part in enumerate(song.parts):
                 if not part.is_drum:
-                    synth.perform(Action(0.0, index, smf.PROGRAM, program, 0))
+                    synth.perform(Action(0.0, index, smf.PROGRAM, programs[index], 0))
         for action in before:
             synth.perform(action)
         now = 0
@@ -81,9 +87,9 @@ def _wanted(action: Action) -> bool:
     return not (action.kind == smf.CONTROL and action.a in (*_SENDS, BANK_MSB, BANK_LSB))
 
 
-def _exchanged(action: Action, program: int | None) -> Action:
-    if program is not None and action.kind == smf.PROGRAM:
-        return action._replace(a=program)
+def _exchanged(action: Action, programs: Sequence[int] | None) -> Action:
+    if programs is not None and action.kind == smf.PROGRAM:
+        return action._replace(a=programs[action.part])
     return action
 
 

@@ -13,7 +13,7 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
@@ -24,8 +24,7 @@ import numpy as np
 from daiw_master.errors import InputError
 from daiw_master.training.style.blocks import CHAINS, CONTENTS, SHARD, make_block
 from daiw_master.training.style.contents import Store, one_thread
-
-DOMAINS = ("midi", "audio", "speech")
+from daiw_master.training.style.mixes import MIXES, Mix
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,19 @@ class Blocks:
         return Blocks(**arrays, facts=tuple(itertools.compress(self.facts, chosen)))
 
 
+def joined(sets: Sequence[Blocks]) -> Blocks:
+    """Several sets as one, in their order."""
+    if len(sets) == 1:
+        return sets[0]
+    keys = ("features", "dry", "kinds", "modes", "effects", "presets")
+    arrays = {key: np.concatenate([getattr(one, key) for one in sets]) for key in keys}
+    return Blocks(**arrays, facts=tuple(itertools.chain.from_iterable(one.facts for one in sets)))
+
+
 class Shards:
     """The shards of one data set, also while more are being made."""
 
-    def __init__(self, data: Path, name: str = "train"):
+    def __init__(self, data: Path, name: str = "train-wide"):
         self.folder = Path(data) / "blocks" / name
         self.paths = sorted(self.folder.glob("[0-9]*.npz"))
 
@@ -111,11 +119,11 @@ def make(
     data: Path,
     count: int,
     *,
-    name: str = "train",
+    name: str = "train-wide",
     split: str = "train",
     seed: int = 0,
     processes: int = 2,
-    without_retrieval: bool = False,
+    mix: Mix = MIXES["wide"],
     until: float | None = None,
     say: Callable[[str], None] = print,
 ) -> int:
@@ -125,12 +133,12 @@ def make(
     """
     folder = Path(data) / "blocks" / name
     folder.mkdir(parents=True, exist_ok=True)
-    _agree(folder, _manifest(data, split, seed, without_retrieval))
+    _agree(folder, _manifest(data, split, seed, mix))
     shards = range(-(-count // SHARD))
     todo = [number for number in shards if not _path(folder, number).is_file()]
     say(f"{name}: {len(shards) - len(todo)} of {len(shards)} shards are there")
     start = time.monotonic()
-    jobs = ((str(data), name, split, seed, number, without_retrieval) for number in todo)
+    jobs = ((str(data), name, split, seed, number, mix.name) for number in todo)
     for done, _ in enumerate(_made(jobs, processes, until), 1):
         elapsed = time.monotonic() - start
         left = (len(todo) - done) * elapsed / done
@@ -157,10 +165,10 @@ def _made(jobs: Iterator[tuple], processes: int, until: float | None) -> Iterato
                 yield future.result()
 
 
-def _make_shard(data: str, name: str, split: str, seed: int, number: int, without: bool) -> None:
+def _make_shard(data: str, name: str, split: str, seed: int, number: int, mix: str) -> None:
     """In a worker: one shard, written beside its place and moved there when it is whole."""
-    stores = _stores(data, split)
-    blocks = [make_block(stores, seed, number * SHARD + i, without) for i in range(SHARD)]
+    stores = _stores(data, split, mix)
+    blocks = [make_block(stores, MIXES[mix], seed, number * SHARD + i) for i in range(SHARD)]
     path = _path(Path(data) / "blocks" / name, number)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     told = json.dumps([block.facts for block in blocks], ensure_ascii=False).encode()
@@ -175,13 +183,13 @@ def _make_shard(data: str, name: str, split: str, seed: int, number: int, withou
 
 
 @cache
-def _stores(data: str, split: str) -> tuple[Store, ...]:
-    return tuple(stores_of(Path(data), split))
+def _stores(data: str, split: str, mix: str) -> tuple[Store, ...]:
+    return tuple(stores_of(Path(data), split, MIXES[mix]))
 
 
-def stores_of(data: Path, split: str) -> list[Store]:
-    """The domains of a split that are there. InputError where none is."""
-    found = [d for d in DOMAINS if (Path(data) / "contents" / f"{split}-{d}.jsonl").is_file()]
+def stores_of(data: Path, split: str, mix: Mix = MIXES["wide"]) -> list[Store]:
+    """The mix's domains of a split, as far as they are there. InputError where none is."""
+    found = [d for d in mix.domains if (Path(data) / "contents" / f"{split}-{d}.jsonl").is_file()]
     stores = [store for store in (Store(data, split, domain) for domain in found) if len(store)]
     if not stores:
         raise InputError(f"{data} holds no {split} contents; make them by the step `contents`")
@@ -192,16 +200,19 @@ def _path(folder: Path, number: int) -> Path:
     return folder / f"{number:05d}.npz"
 
 
-def _manifest(data: Path, split: str, seed: int, without: bool) -> dict:
+def _manifest(data: Path, split: str, seed: int, mix: Mix) -> dict:
     """What decides every number of every block, and a hash of it."""
     from daiw_master.training.style import chains
 
-    clips = {s.domain: [e.row for e in s.entries] for s in stores_of(data, split)}
+    clips = {s.domain: [e.row for e in s.entries] for s in stores_of(data, split, mix)}
     told = {
         "seed": seed,
         "split": split,
-        "without_retrieval_effects": without,
-        "kinds": chains.WEIGHTS_WITHOUT if without else chains.WEIGHTS,
+        "mix": mix.name,
+        "kinds": dict(mix.kinds),
+        "modes": dict(mix.modes),
+        "domains": dict(mix.domains),
+        "toned": mix.toned,
         "clips": {domain: len(rows) for domain, rows in clips.items()},
         "contents": hashlib.sha256(json.dumps(clips).encode()).hexdigest()[:16],
         "chains": chains.digest(),

@@ -25,6 +25,8 @@ COUNTS = {
     ("train", "midi"): 2000,
     ("train", "audio"): 640,
     ("train", "speech"): 130,
+    ("train", "recast"): 2000,
+    ("train", "games"): 1500,
     ("dev", "midi"): 130,
     ("dev", "audio"): 64,
     ("dev", "speech"): 32,

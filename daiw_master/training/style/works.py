@@ -11,13 +11,17 @@ import hashlib
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daiw_master.errors import InputError, MissingDependencyError
 
 SPLITS = ("train", "dev", "test")
 DOMAINS = ("midi", "audio", "speech")
+#: What training hears besides: the same MIDI by other instruments, more soundtracks.
+TRAINING_DOMAINS = (*DOMAINS, "recast", "games")
+#: Bytes below which a soundtrack is a jingle.
+SHORTEST_SOUNDTRACK = 300_000
 #: Shares of train, dev and test among the groups of one kind.
 SHARES = {
     "midi": (0.78, 0.07, 0.15),
@@ -158,6 +162,25 @@ GAME_MUSIC = {
     ),
     "warzone2100": ("/usr/share/games/warzone2100/music", "CC BY-SA or CC0 (warzone2100-music)"),
 }
+#: More of them, from small bands to bedroom studios: for learning only. Free licences, several a package.
+MORE_GAME_MUSIC = {
+    "etr": ("/usr/share/games/etr/music", "extremetuxracer-data"),
+    "freedroidrpg": ("/usr/share/freedroidrpg", "freedroidrpg-data"),
+    "fretsonfire": ("/usr/share/games/fretsonfire/data/songs", "fretsonfire-songs-*"),
+    "hedgewars": ("/usr/share/games/hedgewars/Data/Music", "hedgewars-data"),
+    "hyperrogue": ("/usr/share/hyperrogue/music", "hyperrogue-music"),
+    "lincity": ("/usr/share/games/lincity-ng/music", "lincity-ng-data"),
+    "planetblupi": ("/usr/share/planetblupi/music", "planetblupi-music-ogg"),
+    "singularity": ("/usr/share/games/singularity/music", "singularity-music"),
+    "supertux": ("/usr/share/games/supertux2/music", "supertux-data"),
+    "supertuxkart": ("/usr/share/games/supertuxkart/data/music", "supertuxkart-data"),
+    "unknown-horizons": ("/usr/share/unknown-horizons/content/audio/music", "unknown-horizons"),
+    "warmux": ("/usr/share/games/warmux/music", "warmux-data"),
+    "widelands": ("/usr/share/games/widelands/data/music", "widelands-data"),
+    "xmoto": ("/usr/share/games/xmoto/Textures/Musics", "xmoto-data"),
+}
+#: Versions of one piece: a faster lap, an older take, the second half.
+_VERSIONS = re.compile(r"[-_ ]?(fast|old|remake|enhanced|f|(?<!\d)\d)$")
 
 
 def game_corpus() -> list[Work]:
@@ -173,6 +196,28 @@ def game_corpus() -> list[Work]:
             split = split_of("game", group)
             works.append(Work("audio", group, f"{game}/{path.name}", path, licence, split))
     return works
+
+
+def more_games() -> list[Work]:
+    """Soundtracks of more Debian packages, where installed: domain "games", all on the side of training."""
+    works = []
+    for game, (folder, package) in MORE_GAME_MUSIC.items():
+        for path in _files(Path(folder), (".ogg",)):
+            if path.stat().st_size < SHORTEST_SOUNDTRACK:
+                continue
+            # tracks of one song lie in one folder of their own
+            piece = path.parent.name if game == "fretsonfire" else path.stem
+            while (shorter := _VERSIONS.sub("", piece)) not in ("", piece):
+                piece = shorter
+            licence = f"free (copyright file of Debian's {package})"
+            name = f"{game}/{path.relative_to(folder)}"
+            works.append(Work("games", f"{game}/{piece}", name, path, licence, "train"))
+    return works
+
+
+def recast(corpus: Iterable[Work]) -> list[Work]:
+    """The training side's MIDI once more, to be played by other instruments: domain "recast"."""
+    return [replace(w, domain="recast") for w in corpus if (w.domain, w.split) == ("midi", "train")]
 
 
 def folder_corpus(folder: Path, domain: str, split: str) -> list[Work]:
