@@ -23,13 +23,17 @@ def quiet(step: int, steps: int, loss: float) -> None:
     pass
 
 
-def corpus(blocks: int = 24) -> np.ndarray:
-    """Described blocks in which ten directions are styles and everything else is content."""
+def corpus(blocks: int = 24) -> tuple[np.ndarray, np.ndarray]:
+    """Described blocks in which ten directions are styles the rest is content; and the contents."""
     draw = np.random.default_rng(0)
     ways = draw.normal(size=(10, NUMBERS))
     content = draw.normal(size=(blocks, 4, 1, NUMBERS))
     chains = draw.normal(size=(blocks, 1, 10, 10)) @ ways
-    return (content + 0.7 * chains).astype(np.float16)
+    return (content + 0.7 * chains).astype(np.float16), content[:, :, 0].astype(np.float16)
+
+
+def lesson(blocks: int) -> Contrast:
+    return Contrast(*corpus(blocks), 16)
 
 
 def test_the_loss_is_what_the_paper_says():
@@ -55,8 +59,8 @@ def test_the_loss_is_what_the_paper_says():
 
 
 def test_equal_chains_find_each_other_on_contents_never_heard():
-    features = corpus(32)
-    encoder = fit(Contrast(features[:24]), replace(QUICK, steps=50, learning_rate=3e-3), quiet)
+    features, dry = corpus(32)
+    encoder = fit(Contrast(features[:24], dry[:24], 16), replace(QUICK, steps=50, learning_rate=3e-3), quiet)
     fresh = torch.from_numpy(features[24:].astype(np.float32))
     z = encoder.head(fresh.flatten(0, 2)).unflatten(0, fresh.shape[:3])
     alike = torch.einsum("bcd,bed->bce", z[:, 0], z[:, 1])
@@ -65,10 +69,28 @@ def test_equal_chains_find_each_other_on_contents_never_heard():
     assert not any(p.requires_grad for p in encoder.parameters())
 
 
+def test_an_embedding_tells_what_its_chain_does():
+    """Ten directions are styles: read off embeddings of blocks never heard, with most of their variance."""
+    features, dry = corpus(40)
+    taught = Contrast(features[:32], dry[:32], 16, directions=10)
+    encoder = fit(taught, replace(QUICK, steps=150, learning_rate=3e-3), quiet)
+    fresh = torch.from_numpy(features[32:].astype(np.float32))
+    done = (fresh - torch.from_numpy(dry[32:].astype(np.float32))[:, :, None]) * taught.scale
+    asked = (done.mean(1) - taught.usual) @ taught.ways
+    with torch.no_grad():
+        told = taught.modules[0](torch.cat(encoder.parts(fresh.flatten(0, 2)), -1))
+        told = told.unflatten(0, fresh.shape[:3])
+    left = float((told - asked[:, None]).square().mean() / asked.var())
+    assert left < 0.6  # 1 would be nothing told
+    # the largest direction of what chains do comes first, and none drowns the others
+    spread = asked.flatten(0, 1).std(0)
+    assert spread.argmax() < 3 and spread.max() < 4 * spread.min()
+
+
 def test_an_interrupted_fit_ends_where_the_other_does(tmp_path, monkeypatch):
-    features, recipe = corpus(8), replace(QUICK, steps=20, dropout=0.2)
+    recipe = replace(QUICK, steps=20, dropout=0.2)
     monkeypatch.setattr("daiw_master.training.style.fit.LOG_EVERY", 5)
-    whole = fit(Contrast(features), recipe, quiet)
+    whole = fit(lesson(8), recipe, quiet)
     monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 100)).__next__)
 
     def power_cut(step: int, steps: int, loss: float) -> None:
@@ -77,16 +99,16 @@ def test_an_interrupted_fit_ends_where_the_other_does(tmp_path, monkeypatch):
 
     kept = tmp_path / "fit.pt"
     with pytest.raises(KeyboardInterrupt):
-        fit(Contrast(features), recipe, power_cut, kept)
+        fit(lesson(8), recipe, power_cut, kept)
     assert kept.exists()
-    resumed = fit(Contrast(features), recipe, quiet, kept)
+    resumed = fit(lesson(8), recipe, quiet, kept)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
 
 
 def test_members_side_by_side_say_what_each_said():
-    features = corpus(8)
-    alone = [fit(Contrast(features), replace(QUICK, steps=5, seed=seed), quiet) for seed in (0, 1)]
+    features, _ = corpus(8)
+    alone = [fit(lesson(8), replace(QUICK, steps=5, seed=seed), quiet) for seed in (0, 1)]
     both = together(alone)
     x = torch.from_numpy(features[0].reshape(-1, NUMBERS).astype(np.float32))
     apart = [member.parts(x) for member in alone]
@@ -108,7 +130,7 @@ def test_a_fit_may_learn_from_some_sorts_of_block():
 def test_the_pretext_learns_which_effect_it_was(monkeypatch):
     monkeypatch.setattr("daiw_master.training.style.fit.LOG_EVERY", 10)
     draw = np.random.default_rng(1)
-    features, dry = corpus(24).reshape(24, 4, 10, -1), draw.normal(size=(24, 4, NUMBERS)).astype(np.float16)
+    features, dry = corpus(24)[0], draw.normal(size=(24, 4, NUMBERS)).astype(np.float16)
     effects, presets = draw.integers(0, 3, (24, 10)), draw.integers(0, 4, (24, 10))
     done = draw.normal(size=(3, NUMBERS))[effects] + draw.normal(size=(4, NUMBERS))[presets]
     features = (features + 2.0 * done[:, None]).astype(np.float16).reshape(24, 40, -1)

@@ -11,9 +11,7 @@ from pathlib import Path
 from daiw_master.errors import InputError
 from daiw_master.training.steps import run, say
 from daiw_master.training.style import works
-from daiw_master.training.style.mixes import MIXES
-
-NAMES = ("train-wide", "train-mastering")
+from daiw_master.training.style.mixes import LEARNED, MIXES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +114,7 @@ def _fit(options: argparse.Namespace) -> None:
     from daiw_master.training.style.shards import Shards, joined
 
     torch.set_num_threads(options.processes)
-    sets = [Shards(options.data, name) for name in options.name or NAMES]
+    sets = [Shards(options.data, name) for name in options.name or LEARNED]
     modes = options.mode or ["pretext" if options.objective == "pretext" else "mixed"]
     blocks = joined([shards.load(options.blocks).of_modes(modes) for shards in sets])
     members = []
@@ -126,10 +124,11 @@ def _fit(options: argparse.Namespace) -> None:
         def log(step: int, of: int, loss: float, member: int = member) -> None:
             say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")
 
+        size = recipe.mid_size + recipe.side_size
         if options.objective == "pretext":
-            lesson = Pretext(blocks, recipe.mid_size + recipe.side_size)
+            lesson = Pretext(blocks, size)
         else:
-            lesson = Contrast(blocks.by_content)
+            lesson = Contrast(blocks.by_content, blocks.dry, size)
         name = "-".join(("fit", *(shards.folder.name for shards in sets), options.objective))
         checkpoint = options.data / f"{name}-{recipe.seed}.checkpoint"
         members.append(fit(lesson, recipe, log, checkpoint))
@@ -153,7 +152,7 @@ def _card(options: argparse.Namespace) -> None:
     from daiw_master.training.style.card import card, read_results
 
     results = read_results(options.results) if options.results else None
-    write_text_atomic(options.output, card(options.data, options.name or NAMES, options.weights, results))
+    write_text_atomic(options.output, card(options.data, options.name or LEARNED, options.weights, results))
     say(f"wrote {options.output}")
 
 

@@ -59,6 +59,9 @@ def fit(lesson: Lesson, recipe: Recipe, log: Log, checkpoint: Path | None = None
     torch.manual_seed(recipe.seed)
     shape = {k: getattr(recipe, k) for k in ("hidden", "mid_size", "side_hidden", "side_size", "dropout")}
     encoder = StyleEncoder(**shape)
+    for module in lesson.modules.modules():
+        if isinstance(module, torch.nn.Linear):  # drawn from this seed as well, fit after fit
+            module.reset_parameters()
     features = lesson.features
     standardised(encoder, features)
     learner = torch.nn.ModuleList([encoder, lesson.modules])

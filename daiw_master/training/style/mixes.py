@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from daiw_master.training.style import chains
 
+#: The data sets that the shipped weights were learned from.
+LEARNED = ("train-wide", "train-mastering")
+
 
 @dataclass(frozen=True)
 class Mix:

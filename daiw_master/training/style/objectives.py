@@ -1,4 +1,4 @@
-"""What the encoder is taught: the same chain is the same style, whatever it was played on.
+"""What the encoder is taught: the same chain is the same style, whatever it was played on, and what it does.
 
 Beside it, as a variant to measure against, AFx-Rep's pretext: which effect was it, at which preset.
 """
@@ -11,8 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from daiw_master.neural.encoder import StyleEncoder
+from daiw_master.neural.encoder import FARTHEST, StyleEncoder
 from daiw_master.training.style.shards import Blocks
+
+#: Blocks whose changes are measured before the fit begins.
+MEASURED = 1500
 
 __all__ = ["Contrast", "Lesson", "Pretext", "contrastive"]
 
@@ -29,14 +32,48 @@ class Lesson(Protocol):
 
 
 class Contrast:
-    """Equal chains find each other: `features` (blocks, contents, chains, numbers)."""
+    """Equal chains find each other, and every embedding tells what its chain does to sounds.
 
-    def __init__(self, features: np.ndarray, temperature: float = 0.1):
-        self.features, self.temperature, self.modules = features, temperature, nn.ModuleList()
+    `features` (blocks, contents, chains, numbers), `dry` (blocks, contents, numbers) the same contents
+    untouched. What a chain does is what it changes in the descriptor, on average over the block's
+    contents; its main directions are read off the embedding by a linear map, before it is of unit length.
+    """
+
+    def __init__(
+        self,
+        features: np.ndarray,
+        dry: np.ndarray,
+        size: int,
+        *,
+        temperature: float = 0.1,
+        told: float = 4.0,
+        directions: int = 64,
+    ):
+        self.features, self.dry, self.temperature, self.told = features, dry, temperature, told
+        every = np.linspace(0, len(features) - 1, min(len(features), MEASURED)).astype(int)
+        numbers = torch.from_numpy(features[every].astype(np.float32)).flatten(0, 2)
+        spread = numbers.std(0)
+        self.scale = torch.where(spread > 1e-4, 1.0 / spread.clamp_min(1e-4), 0.0)
+        done = self._done(torch.from_numpy(every)).flatten(0, 1)
+        self.usual = done.mean(0)
+        variance, ways = torch.linalg.eigh(torch.cov((done - self.usual).T).double())
+        # largest first; half-way to whitened, so that loud changes do not drown all others
+        ways = (ways * variance.clamp_min(1e-6) ** -0.25).flip(-1)[:, :directions].float()
+        self.ways = ways / ((done - self.usual) @ ways).std()
+        self.modules = nn.ModuleList([nn.Linear(size, self.ways.shape[-1])])
 
     def loss(self, encoder: StyleEncoder, chosen: torch.Tensor) -> torch.Tensor:
         rows = _rows(self.features, chosen)
-        return contrastive(encoder.head(rows.flatten(0, 2)).unflatten(0, rows.shape[:3]), self.temperature)
+        parts = torch.cat(encoder.parts(rows.flatten(0, 2)), -1)
+        embedded = nn.functional.normalize(parts, dim=-1).unflatten(0, rows.shape[:3])
+        asked = (self._done(chosen) - self.usual) @ self.ways
+        off = self.modules[0](parts).unflatten(0, rows.shape[:3]) - asked[:, None]
+        return contrastive(embedded, self.temperature) + self.told * off.square().mean()
+
+    def _done(self, chosen: torch.Tensor) -> torch.Tensor:
+        """What each chain of some blocks changes (blocks, chains, numbers), in spreads of every number."""
+        changed = _rows(self.features, chosen) - _rows(self.dry, chosen)[:, :, None]
+        return (changed * self.scale).clamp(-FARTHEST, FARTHEST).mean(1)
 
 
 class Pretext:
