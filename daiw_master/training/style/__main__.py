@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         help="equal chains find each other, or AFx-Rep's: which effect, which preset",
     )  # fmt: skip
     fit.add_argument("--members", type=int, default=2, help="networks side by side, each of its own seed")
-    fit.add_argument("--steps", type=int, default=6000)
+    fit.add_argument("--steps", type=int, default=8000)
     fit.add_argument(
         "--mode",
         action="append",

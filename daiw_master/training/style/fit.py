@@ -24,7 +24,7 @@ LOG_EVERY = 100
 class Recipe:
     """How one network is fitted; a fingerprint of it stands in the checkpoint."""
 
-    steps: int = 6000
+    steps: int = 8000
     blocks_a_step: int = 8
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
