@@ -214,10 +214,10 @@ def masters_of(
         ]
         for brief, (plan, notes) in zip(briefs, plans, strict=True):
             own, more = _own_bench(bench, material, plan, options, rooms)
-            made = make_master(own, plan, neutral, options.progress)
+            made = solved = make_master(own, plan, neutral, options.progress)
             if options.refine:
                 made = refine_by_gradient(own, made, options.progress)
-            made, style, remarks = sounding_as_wanted(own, made, neutral, brief, options)
+            made, style, remarks = sounding_as_wanted(own, made, neutral, brief, options, solved)
             sound = _finished(material.mix, made, own)
             said = [IntentLine(field=field, text=text) for field, text in brief.words]
             report = master_report(source, brief, made, neutral, own, sound, curves, said=said)
