@@ -71,7 +71,8 @@ def test_from_a_shelf_to_the_tables(shelf, tmp_path):
     inputs = describe(torch.zeros(1, 2, WINDOW)).shape[-1]
     guess = Guesser(inputs, list(STAGE_NAMES), [knob.name for knob in KNOBS], hidden=8)
     write_weights(guess, tmp_path / "guess.safetensors", {})
-    small = Recipe(lists=2, searched=1, popsize=4, generations=1)
+    # both lists are searched: one of them may be of no stage at all, where nothing moves
+    small = Recipe(lists=2, searched=2, popsize=4, generations=1)
     budget = transfer_methods.Budget(
         recipe=small, es_popsize=4, es_generations=1, guess_weights=tmp_path / "guess.safetensors"
     )
