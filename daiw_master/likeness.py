@@ -54,7 +54,8 @@ def sounding_as_wanted(
     """The master brought nearer to the sound that is wanted of it, where one is; and remarks on that.
 
     `solved` is the master before it was refined by gradient, which minds the targets alone: where that led
-    away from the feeling's style and the search does not find back, it begins again at `solved`.
+    away from the feeling's own vector and the search does not find back, it begins again at `solved`, with
+    the vector for its only goal.
     """
     try:
         wanted = wanted_of(brief, options, bench, neutral)
@@ -66,7 +67,8 @@ def sounding_as_wanted(
     if wanted.also is not None and solved is not made and not section.interrupted:
         plain = _likeness(bench, solved, wanted.also)
         if _likeness(bench, nearer, wanted.also) <= plain:
-            again, its = brought_nearer(bench, solved, neutral, wanted, options)
+            straight = replace(wanted, embedding=wanted.also, also=None)
+            again, its = brought_nearer(bench, solved, neutral, straight, options)
             if _likeness(bench, again, wanted.also) > plain and _missed(again) <= _missed(nearer):
                 return again, its, []
     return nearer, section, []
@@ -79,9 +81,14 @@ def _likeness(bench: Bench, made: Master, style: np.ndarray) -> float:
 
 
 def _missed(made: Master) -> set[str]:
-    """The asks that count and lie outside their tolerance."""
-    heard = made.take.heard
-    return {name for name, ask in made.asks.items() if ask.weight >= 1 and abs(ask.error(heard[name])) > 1}
+    """What the report will call missed or drifted."""
+    from daiw_master.report.rows import KEPT_TOLERANCES
+
+    return {
+        name
+        for name, ask in made.asks.items()
+        if abs(ask.error(made.take.heard[name])) > (1.0 if ask.claimed else KEPT_TOLERANCES)
+    }
 
 
 def wanted_of(brief: Brief, options: Options, bench: Bench, neutral: Take) -> Wanted | None:

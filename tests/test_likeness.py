@@ -137,7 +137,7 @@ def test_a_blend_a_strength_and_a_little_go_part_of_the_way(bank):
 @pytest.mark.parametrize(("lost", "kept"), [(set(), "found from solved"), ({"width"}, "found from refined")])
 def test_where_gradients_led_away_the_search_begins_again_at_what_was_solved(monkeypatch, lost, kept):
     """Unless that would miss a target which the gradients had met."""
-    asks = {"width": SimpleNamespace(weight=1.0, error=lambda heard: heard)}
+    asks = {"width": SimpleNamespace(claimed=True, error=lambda heard: heard)}
 
     def master(name: str, likeness: float, width: float = 0.0) -> SimpleNamespace:
         take = SimpleNamespace(sound=likeness, heard={"width": width})
@@ -149,20 +149,20 @@ def test_where_gradients_led_away_the_search_begins_again_at_what_was_solved(mon
     }
     begun = []
 
-    def brought_nearer(bench, made, *_):
-        begun.append(made.name)
+    def brought_nearer(bench, made, neutral, wanted, options):
+        begun.append((made.name, wanted.embedding))
         return found[made.name], SimpleNamespace(interrupted=False)
 
     monkeypatch.setattr(likeness, "brought_nearer", brought_nearer)
-    monkeypatch.setattr(likeness, "wanted_of", lambda *_: SimpleNamespace(also="feeling"))
+    monkeypatch.setattr(likeness, "wanted_of", lambda *_: likeness.Wanted("grief", "goal", {}, (), "vector"))
     monkeypatch.setattr(likeness, "_likeness", lambda bench, made, style: made.take.sound)
     refined, solved = master("refined", 0.5), master("solved", 0.7)
     nearer, _, remarks = likeness.sounding_as_wanted(None, refined, None, None, None, solved)
-    assert begun == ["refined", "solved"] and nearer.name == kept and not remarks
+    assert begun == [("refined", "goal"), ("solved", "vector")] and nearer.name == kept and not remarks
     # where the first search finds past what was solved, it is the only one
     begun.clear()
     nearer, _, _ = likeness.sounding_as_wanted(None, refined, None, None, None, master("solved", 0.55))
-    assert begun == ["refined"] and nearer.name == "found from refined"
+    assert begun == [("refined", "goal")] and nearer.name == "found from refined"
 
 
 def test_without_a_feeling_or_without_refine_there_is_no_style_to_go_to(bank):
