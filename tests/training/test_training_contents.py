@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from daiw_master.demo import SONG
 from daiw_master.errors import InputError
 from daiw_master.files import write_audio
 from daiw_master.midi import find_soundfont, render_midi
-from daiw_master.training.style import clips, contents, midi_clip
+from daiw_master.training.style import clips, contents, midi_clip, slots
 from daiw_master.training.style.__main__ import main
 from daiw_master.training.style.audio_clip import cut_clip
 from daiw_master.training.style.slots import deal
@@ -70,6 +71,17 @@ def test_another_program_plays_every_melodic_part(tmp_path):
     usual = midi_clip.play_clip(song, FONT, 0.0, length=RATE)
     organ = midi_clip.play_clip(song, FONT, 0.0, [16] * len(song.parts), length=RATE)
     assert np.abs(usual - organ).max() > 0.01
+
+
+def test_a_recast_song_has_other_instruments_and_follows_from_its_slot(tmp_path):
+    path = write_tiny_song(tmp_path / "tiny.mid")
+    work = Work("recast", "tiny", "tiny.mid", path, "", "train")
+    usual, _ = contents.render(slots.Slot(0, replace(work, domain="midi"), 0, 1, FONT, 3))
+    made = [contents.render(slots.Slot(0, work, 0, 1, FONT, seed)) for seed in (3, 3, 4, 5, 6, 7)]
+    assert np.array_equal(made[0][0], made[1][0]) and made[0][1] == made[1][1]
+    assert all(np.abs(clip - usual).max() > 0.01 for clip, _ in made)
+    told = {entry.program for _, entry in made}
+    assert -1 in told and any(program >= 0 for program in told), "each for another, or one for all"
 
 
 def test_a_recording_is_cut_where_it_was_asked(tmp_path):

@@ -90,6 +90,30 @@ def test_no_work_of_the_corpus_stands_on_two_sides(tmp_path):
     assert len({w.group for w in found if "efree_potassium" in w.name}) == 1
 
 
+def test_more_soundtracks_are_for_training_alone_and_versions_of_a_piece_are_one_work(tmp_path, monkeypatch):
+    names = ["lava.ogg", "lava_fast.ogg", "lava2.ogg", "ingame_01.ogg", "ingame_02.ogg", "jingle.ogg"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x" * (1 if name == "jingle.ogg" else 10))
+    monkeypatch.setattr(works, "SHORTEST_SOUNDTRACK", 10)
+    monkeypatch.setattr(works, "MORE_GAME_MUSIC", {"kart": (str(tmp_path), "kart-data")})
+    found = works.more_games()
+    assert {w.group for w in found} == {"kart/lava", "kart/ingame_01", "kart/ingame_02"} and len(found) == 5
+    assert {(w.domain, w.split) for w in found} == {("games", "train")}
+    assert found[0].licence == "free (copyright file of Debian's kart-data)"
+    monkeypatch.setattr(works, "MORE_GAME_MUSIC", {"kart": (str(tmp_path / "none"), "kart-data")})
+    assert works.more_games() == []
+
+
+def test_only_songs_of_the_training_side_are_recast():
+    corpus = [
+        works.Work(domain, "g", f"{domain} {split}", Path("x"), "", split)
+        for domain in works.DOMAINS
+        for split in works.SPLITS
+    ]
+    (again,) = works.recast(corpus)
+    assert (again.domain, again.split, again.name) == ("recast", "train", "midi train")
+
+
 def test_soundfonts_voices_and_sentences_are_not_shared_between_sides():
     fonts = [set(slots.SOUNDFONTS[split]) for split in works.SPLITS]
     speakers = [{v.name for v in voices(split)} for split in works.SPLITS]

@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     blocks.add_argument("--until", metavar="HH:MM", help="begin nothing after this time of today")
     blocks.set_defaults(step=_blocks)
     fit = steps.add_parser("fit", help="fit the encoder to the blocks; an interrupted fit goes on")
-    fit.add_argument("--name", action="append", help="which blocks; several are taken together")
+    fit.add_argument("--name", action="append", help="which blocks, several together")
     fit.add_argument(
         "--objective", choices=("contrast", "pretext"), default="contrast",
         help="equal chains find each other, or AFx-Rep's: which effect, which preset",
@@ -114,8 +114,9 @@ def _fit(options: argparse.Namespace) -> None:
     from daiw_master.training.style.shards import Shards, joined
 
     torch.set_num_threads(options.processes)
-    sets = [Shards(options.data, name) for name in options.name or LEARNED]
-    modes = options.mode or ["pretext" if options.objective == "pretext" else "mixed"]
+    pretext = options.objective == "pretext"
+    sets = [Shards(options.data, name) for name in options.name or (LEARNED[:1] if pretext else LEARNED)]
+    modes = options.mode or ["pretext" if pretext else "mixed"]
     blocks = joined([shards.load(options.blocks).of_modes(modes) for shards in sets])
     members = []
     for member in range(options.members):
@@ -125,7 +126,7 @@ def _fit(options: argparse.Namespace) -> None:
             say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")
 
         size = recipe.mid_size + recipe.side_size
-        if options.objective == "pretext":
+        if pretext:
             lesson = Pretext(blocks, size)
         else:
             lesson = Contrast(blocks.by_content, blocks.dry, size)
