@@ -137,7 +137,8 @@ def _parts(text: str) -> list[tuple[float, Emotion]]:
             for share, emotion in _phrase(phrase)
         ]
     if len(pieces) > 1:
-        joined = "+".join(piece.partition(":")[0] for piece in pieces)
+        # as it would be typed, on one line whatever came
+        joined = "+".join(" ".join(piece.partition(":")[0].split()) for piece in pieces)
         raise InputError(
             f"{text!r}: several feelings in one master need weights (grief:0.7,hope:0.3) or a plus ({joined})"
         )

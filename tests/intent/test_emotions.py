@@ -220,3 +220,11 @@ def test_the_words_load_without_torch():
         "import sys; from daiw_master.intent import LEXICON; len(LEXICON); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_feelings_without_weights_are_refused_in_one_line_whatever_came():
+    with pytest.raises(InputError, match=r"or a plus \(grief\+hope\)$"):
+        parse_emotion("grief,hope")
+    with pytest.raises(InputError) as refused:
+        parse_emotion("grief, ho\npe")
+    assert "\n" not in str(refused.value) and "(grief+ho pe)" in str(refused.value)
