@@ -82,13 +82,10 @@ def _likeness(bench: Bench, made: Master, style: np.ndarray) -> float:
 
 def _missed(made: Master) -> set[str]:
     """What the report will call missed or drifted."""
-    from daiw_master.report.rows import KEPT_TOLERANCES
+    from daiw_master.report.rows import verdict_of
 
-    return {
-        name
-        for name, ask in made.asks.items()
-        if abs(ask.error(made.take.heard[name])) > (1.0 if ask.claimed else KEPT_TOLERANCES)
-    }
+    verdicts = {name: verdict_of(ask, made.take.heard[name]) for name, ask in made.asks.items()}
+    return {name for name, verdict in verdicts.items() if verdict in ("missed", "drifted")}
 
 
 def wanted_of(brief: Brief, options: Options, bench: Bench, neutral: Take) -> Wanted | None:

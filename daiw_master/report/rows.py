@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from daiw_master.house import limits
 from daiw_master.plan import Plan
+from daiw_master.refine.asks import Ask
 from daiw_master.refine.bench import Bench
 from daiw_master.refine.done import DONE_KNOBS, measured_decay_s, measured_drive_db, measured_wet_db
 from daiw_master.refine.guards import Guard
@@ -73,17 +74,20 @@ def _row(name, asked, before, neutral, after, verdict, why="", shift=0.0, cut=""
     )
 
 
+def verdict_of(ask: Ask, heard: float) -> str:
+    """What became of an ask, by what was heard: met, missed, kept or drifted."""
+    off = abs(ask.error(heard))
+    if ask.claimed:
+        return "met" if off <= 1.0 else "missed"
+    if ask.by and off <= 1.0:
+        return "met"
+    return "kept" if off <= KEPT_TOLERANCES else "drifted"
+
+
 def _heard_rows(master: Master, before, final) -> list[TargetRow]:
     rows = []
     for name, ask in master.asks.items():
-        off = abs(ask.error(final[name]))
-        if ask.claimed:
-            verdict = "met" if off <= 1.0 else "missed"
-        elif ask.by and off <= 1.0:
-            verdict = "met"
-        else:
-            verdict = "kept" if off <= KEPT_TOLERANCES else "drifted"
-        why = ask.why
+        verdict, why = verdict_of(ask, final[name]), ask.why
         if verdict in ("missed", "drifted") and name in master.plan.silenced:
             verdict, why = "as asked", master.plan.silenced[name]
         elif verdict in ("missed", "drifted"):

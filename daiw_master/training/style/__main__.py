@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from daiw_master.errors import InputError
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         help="equal chains find each other, or AFx-Rep's: which effect, which preset",
     )  # fmt: skip
     fit.add_argument("--members", type=int, default=2, help="networks side by side, each of its own seed")
-    fit.add_argument("--steps", type=int, default=8000)
+    fit.add_argument("--steps", type=int, help="instead of the recipe's")
     fit.add_argument(
         "--mode",
         action="append",
@@ -120,7 +121,8 @@ def _fit(options: argparse.Namespace) -> None:
     blocks = joined([shards.load(options.blocks).of_modes(modes) for shards in sets])
     members = []
     for member in range(options.members):
-        recipe = Recipe(steps=options.steps, seed=options.seed + member)
+        recipe = Recipe(seed=options.seed + member)
+        recipe = replace(recipe, steps=options.steps or recipe.steps)
 
         def log(step: int, of: int, loss: float, member: int = member) -> None:
             say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")

@@ -26,12 +26,10 @@ class Mix:
     domains: Mapping[str, float]
     #: How many contents get another tone, as another room, instrument or record would have.
     toned: float = 0.0
+    #: None of the retrieval task's ten effects is in any of its chains.
+    without_retrieval: bool = False
     #: Its blocks are drawn with seeds of their own.
     salt: int = 0
-
-    @property
-    def without_retrieval(self) -> bool:
-        return self.kinds is chains.WEIGHTS_WITHOUT
 
 
 _MODES = {"mixed": 0.74, "ladder": 0.16, "pretext": 0.10}
@@ -40,7 +38,7 @@ MIXES = {
     mix.name: mix
     for mix in (
         Mix("wide", chains.WEIGHTS, _MODES, _DOMAINS),
-        Mix("without", chains.WEIGHTS_WITHOUT, _MODES, _DOMAINS, salt=1),
+        Mix("without", chains.WEIGHTS_WITHOUT, _MODES, _DOMAINS, without_retrieval=True, salt=1),
         Mix(
             "mastering",
             {"A": 0.10, "B": 0.30, "C": 0.07, "D": 0.45, "E": 0.05, "F": 0.015, "I": 0.015},
