@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.style import fits, quick, training_sounds, zero_shot
+from benchmarks.style import fits, parameters, parameters_ceiling, quick, training_sounds, zero_shot
 from benchmarks.style.cache import DESCRIPTION, features, kept
 from benchmarks.style.clips import Shelf
 from benchmarks.style.fits import Linear
 from benchmarks.style.methods import FITS, unit
+from benchmarks.style.parameters_scores import pearson
 from benchmarks.style.sources import DOMAINS, shelf
 from benchmarks.style.styles import RENDERED, WARMS
 from benchmarks.style.trial_list import FOLDER
@@ -31,6 +32,9 @@ WHITENED = (10, 15, 20, 30, 40, 60)
 #: LDA is tried with so many axes and so much shrinkage each.
 DISCRIMINANTS, SHRINKAGES = (4, 8, 16, 32, 64), (0.01, 0.1, 0.5, 2.0)
 DESCRIPTOR_AXES = 100
+#: Sounds of each knob of the parameter task, and the decays its regressions are tried with.
+TURNED = {"midi": 1000, "audio": 700, "speech": 300}
+RIDGES = (30.0, 100.0, 300.0, 1000.0)
 #: Weight decays the five styles' classifier is tried with.
 DECAYS = (0.003, 0.01, 0.03, 0.1, 0.3)
 #: Blocks of 40 renders the descriptor's fits read.
@@ -60,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     heard, labels = _training(given, cache, said)
     learnt = learn_meters(heard, labels, judge) | learn_descriptor(*_blocks(given), judge)
     learnt |= _styles(given, cache, said)
+    learnt |= _knobs(given, cache, said)
     fits.write(given.output, learnt)
     said(f"{given.output}: {', '.join(learnt)} from {len(labels)} sounds")
     return 0
@@ -161,6 +166,37 @@ def _named(learnt: dict[str, Linear], cache: Path) -> float:
         if described is not None:
             shares += [ceiling(trials, {DESCRIPTION: described}, learnt, warm) for warm in WARMS]
     return round(float(np.mean(shares)), 4) if shares else 0.0
+
+
+def _knobs(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) -> dict[str, Linear]:
+    """The parameter task's ceiling: train clips through its very knobs, and regressions told where."""
+    described, rows = [], []
+    for domain in DOMAINS:
+        each = max(20, round(given.share * TURNED[domain]))
+        sounds = parameters_ceiling.draw(
+            shelf(given.data, "train", domain), domain, each=each, seed=given.seed
+        )
+        described.append(_heard(sounds, given, cache, say, (DESCRIPTION,))[DESCRIPTION])
+        rows += sounds.body["sounds"]
+    heard, order = _whole({DESCRIPTION: np.concatenate(described)}, np.arange(len(rows)))
+    knobs, places = [rows[i][0] for i in order], np.array([rows[i][2] for i in order])
+    made = {decay: parameters_ceiling.learn(heard[DESCRIPTION], knobs, places, decay) for decay in RIDGES}
+    right = {decay: _placed(fit, cache) for decay, fit in made.items()}
+    say(f"knobs told outright on dev by decay: {right}")
+    return made[max(right, key=right.__getitem__)]
+
+
+def _placed(learnt: dict[str, Linear], cache: Path) -> float:
+    """Mean correlation on the dev trials, told outright, over domains and knobs."""
+    found = []
+    for domain in DOMAINS:
+        trials = parameters.Parameters.read(FOLDER / f"{parameters.Parameters.kind}-{domain}-dev.json")
+        described = kept(trials, DESCRIPTION, cache)
+        if described is not None:
+            told = parameters_ceiling.told(trials, {DESCRIPTION: described}, learnt)["outright"]
+            for places, knob in zip(told, trials.knobs().values(), strict=True):
+                found.append(pearson(places.ravel(), np.broadcast_to(knob.targets, places.shape).ravel()))
+    return round(float(np.mean(found)), 4) if found else 0.0
 
 
 def _heard(

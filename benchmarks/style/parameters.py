@@ -91,12 +91,19 @@ class Parameters(TrialList):
 
     def similarity(self, embeddings: np.ndarray) -> np.ndarray:
         """(knobs, pairs, targets, GRID) from (jobs, size) unit rows; -1 where a sound is silent."""
-        owns, pairs = self._own(), self.body["pairs"]
         sounds = embeddings.reshape(len(self.body["knobs"]), -1, embeddings.shape[-1])
-        grids = sounds[:, : len(owns) * GRID].reshape(len(sounds), len(owns), GRID, -1)
-        targets = sounds[:, len(owns) * GRID :].reshape(len(sounds), len(pairs), len(TARGETS), -1)
-        grids = grids[:, [owns.index(own) for own, _ in pairs]]
+        grids, targets = self.parted(sounds)
         return np.nan_to_num(np.einsum("kpte,kpge->kptg", targets, grids), nan=-1.0)
+
+    def parted(self, sounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is told of each sound (knobs, sounds, ...) by pairs: grids (knobs, pairs, GRID, ...) of the
+
+        clips that are matched, and targets (knobs, pairs, targets, ...).
+        """
+        owns, pairs, rest = self._own(), self.body["pairs"], sounds.shape[2:]
+        grids = sounds[:, : len(owns) * GRID].reshape(len(sounds), len(owns), GRID, *rest)
+        targets = sounds[:, len(owns) * GRID :].reshape(len(sounds), len(pairs), len(TARGETS), *rest)
+        return grids[:, [owns.index(own) for own, _ in pairs]], targets
 
     def faults(self) -> list[str]:
         """What is wrong with this list, in words; nothing, if it may be used."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.style import parameters_ceiling
 from benchmarks.style.methods import Method, embedded
 from benchmarks.style.parameters import Parameters, by_grid, by_search
 from benchmarks.style.scores import bootstrap
@@ -25,7 +26,13 @@ def spearman(found: np.ndarray, wanted: np.ndarray) -> float:
     return pearson(rankdata(found), rankdata(wanted))
 
 
-def scored(trials: Parameters, methods: Sequence[Method], features: Mapping[str, np.ndarray]) -> dict:
+#: Rows of the ceiling, by what the regression is asked.
+CEILING = {"compared": "told each knob, compared", "outright": "told each knob, outright"}
+
+
+def scored(
+    trials: Parameters, methods: Sequence[Method], features: Mapping[str, np.ndarray], learnt: Mapping
+) -> dict:
     """Everything a table or a JSON file says: by knob and method, by the grid and by the search."""
     knobs = trials.knobs()
     wanted = np.array([knob.targets for knob in knobs.values()])[:, None]  # (knobs, 1, targets)
@@ -49,6 +56,10 @@ def scored(trials: Parameters, methods: Sequence[Method], features: Mapping[str,
             for name, ways in found.items()
         },
         "chance": _one(guess, wanted, knobs),
+        "ceiling": {
+            way: _one(positions, wanted, knobs)
+            for way, positions in parameters_ceiling.told(trials, features, learnt).items()
+        },
     }
     if "ours" in found:
         clips = np.array([own for own, _ in trials.body["pairs"]])
@@ -117,15 +128,16 @@ def table(told: dict, methods: Sequence[Method]) -> Table:
                 *((share(versus["difference"]), interval(versus["interval"])) if versus else ("", "")),
             ]
         )
-    chance = told["chance"]
-    rows.append(
-        [
-            "any position",
-            *(share(chance[knob]["pearson"]) for knob in knobs),
-            *(share(chance["mean"][score]) for score in ("pearson", "spearman", "mse")),
-            *[""] * 3,
-        ]
-    )
+    rest = {CEILING[way]: one for way, one in told["ceiling"].items()} | {"any position": told["chance"]}
+    for name, one in rest.items():
+        rows.append(
+            [
+                name,
+                *(share(one[knob]["pearson"]) for knob in knobs),
+                *(share(one["mean"][score]) for score in ("pearson", "spearman", "mse")),
+                *[""] * 3,
+            ]
+        )
     title = (
         f"Parameter estimation, {told['domain']} ({told['split']}): {told['trials']} trials a knob, Pearson"
     )

@@ -59,10 +59,10 @@ def parameters_command(arguments: Sequence[str]) -> int:
     made = command.parser("parameters", parameters.__doc__ or "")
     made.add_argument("--vst3", action="store_true", help="knobs of Zam's plugins instead of pedalboard's")
     given = made.parse_args(arguments)
-    methods, _ = command.columns(given)
+    methods, learnt = command.columns(given)
 
     def judged(trials: parameters.Parameters, heard: dict) -> tuple[dict, list]:
-        told = parameters_scores.scored(trials, methods, heard)
+        told = parameters_scores.scored(trials, methods, heard, learnt)
         return told, [parameters_scores.table(told, methods)]
 
     return _asked(given, "parameters", "parameters-vst3" if given.vst3 else "parameters", judged)

@@ -37,7 +37,8 @@ class StyleEncoder(nn.Module):
     """How sounds were produced: (batch, 2, time) at 48 kHz in, unit vectors (batch, size) out.
 
     What the mid tells comes first, what the side tells after it. `members` networks look at the same
-    numbers and stand side by side in each half: their errors differ, what they agree on adds up.
+    numbers, each against what was usual in its own training, and stand side by side in each half: their
+    errors differ, what they agree on adds up.
     Level is not heard: the descriptor normalises each sound by its peak.
     """
 
@@ -60,8 +61,8 @@ class StyleEncoder(nn.Module):
         heard_mid = parts[MID[-1].__name__].stop
         heard = max(part.stop for part in parts.values())
         self.split = heard_mid
-        self.register_buffer("mean", torch.zeros(heard))
-        self.register_buffer("scale", torch.ones(heard))
+        self.register_buffer("mean", torch.zeros(members, heard))
+        self.register_buffer("scale", torch.ones(members, heard))
         self.mid = nn.ModuleList(Perceptron(heard_mid, hidden, mid_size, dropout) for _ in range(members))
         self.side = nn.ModuleList(
             Perceptron(heard - heard_mid, side_hidden, side_size, dropout) for _ in range(members)
@@ -91,9 +92,10 @@ class StyleEncoder(nn.Module):
 
     def parts(self, described: torch.Tensor) -> list[torch.Tensor]:
         """What each network makes of described sounds: mids first, then sides, not yet of unit length."""
-        z = ((described - self.mean) * self.scale).clamp(-FARTHEST, FARTHEST)
-        mid, side = z[:, : self.split], z[:, self.split :]
-        return [net(mid) for net in self.mid] + [net(side) for net in self.side]
+        against = zip(self.mean, self.scale, strict=True)
+        z = [((described - mean) * scale).clamp(-FARTHEST, FARTHEST) for mean, scale in against]
+        mids = [net(own[:, : self.split]) for net, own in zip(self.mid, z, strict=True)]
+        return mids + [net(own[:, self.split :]) for net, own in zip(self.side, z, strict=True)]
 
 
 def load_encoder(path: Path) -> StyleEncoder:

@@ -30,7 +30,7 @@ def write_weights(network: Shaped, path: Path, told: Mapping[str, str]) -> None:
     from safetensors.torch import save_file
 
     tensors = {
-        name: (value.half() if value.ndim == 2 else value.float()).contiguous()
+        name: (value.half() if value.ndim == 2 and name.endswith("weight") else value.float()).contiguous()
         for name, value in network.state_dict().items()
         if not name.endswith(_COUNTER)
     }
@@ -56,3 +56,14 @@ def read_weights(path: Path, make: Callable[..., Network], what: str) -> Network
     if missing or unexpected:
         raise InputError(f"{path} holds another {what}: {(missing + unexpected)[0]} does not fit")
     return network.eval().requires_grad_(False)
+
+
+def told_in(path: Path) -> dict[str, str]:
+    """What a file of weights tells of its making. InputError where it holds none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} holds no weights: {error}") from None

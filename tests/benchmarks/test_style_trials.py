@@ -7,10 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.style import parameters, parameters_scores, retrieval, styles, zero_shot
-from benchmarks.style.clips import CLIP, WARM_UP, WINDOW, Clip, Shelf
+from benchmarks.style import (
+    fits,
+    parameters,
+    parameters_ceiling,
+    parameters_scores,
+    retrieval,
+    styles,
+    zero_shot,
+)
+from benchmarks.style.clips import CLIP, RATE, WARM_UP, WINDOW, Clip, Shelf
 from benchmarks.style.effects import DISCRETE, chain_of, play, spelled
-from benchmarks.style.methods import Method
+from benchmarks.style.methods import Method, unit
 from benchmarks.style.parameters import KNOBS, Parameters, Vst3Parameters, by_grid, by_search
 from benchmarks.style.retrieval import ExactRetrieval, Retrieval
 from benchmarks.style.transfer_trials import Transfer
@@ -203,10 +211,55 @@ def test_parameters_follow_the_embeddings(shelf):
 
     method = Method("ours", "ours", "x", lambda x: x, "ours")
     deaf = Method("deaf", "deaf", "x", np.ones_like)
-    told = parameters_scores.scored(trials, [method, deaf], {"x": arc})
+    told = parameters_scores.scored(trials, [method, deaf], {"x": arc}, {})
     assert told["methods"]["ours"]["grid"]["mean"]["pearson"] > 0.999
     assert told["methods"]["ours"]["search"]["mean"]["pearson"] > 0.99
     assert told["methods"]["deaf"]["grid"]["mean"]["pearson"] == 0
     assert told["against"]["deaf"]["mean"]["difference"] > 0.999
     table = parameters_scores.table(told, [method, deaf])
     assert told["trials"] == 16 and all(len(row) == len(table.heads) for row in table.rows)
+
+
+def test_a_knob_that_was_learnt_is_told_outright_and_by_comparing(shelf):
+    """Two numbers: the knob's position and the music's own; the one line that is told must find the first."""
+    trials = parameters.draw(shelf, "midi", "own", matched=2, targets=2)
+    trials.body["knobs"] = ["low shelf gain"]
+    knob, jobs = KNOBS["low shelf gain"], trials.jobs()
+    gains = np.array([job.chain[0][1]["gain_db"] for job in jobs])
+    turn = (gains - knob.low) / (knob.high - knob.low)
+    music = np.array([job.clip for job in jobs], float)
+    x = np.stack([2 * turn + 0.3 * music, music], -1)
+    learnt = {parameters_ceiling.NAME.format("low shelf gain"): fits.regression(x, turn, 1e-6)}
+    found = parameters_ceiling.told(trials, {"description": x}, learnt)
+    for positions in found.values():
+        assert positions[0] == pytest.approx(np.tile(knob.targets, (4, 1)), abs=1 / 256 + 1e-6)
+    arc = Method("ours", "ours", "description", lambda x: unit(x), "ours")
+    told = parameters_scores.scored(trials, [arc], {"description": x}, learnt)
+    assert told["ceiling"]["outright"]["mean"]["pearson"] > 0.999
+    table = parameters_scores.table(told, [arc])
+    assert [row[0] for row in table.rows][1:3] == list(parameters_scores.CEILING.values())
+    assert all(len(row) == len(table.heads) for row in table.rows)
+    assert parameters_ceiling.told(trials, {"description": x}, {}) == {}
+
+
+def test_what_the_ceiling_learns_from_lies_where_the_trials_ask(shelf):
+    sounds = parameters_ceiling.draw(shelf, "midi", each=30)
+    jobs = sounds.jobs()
+    assert len(jobs) == 30 * len(KNOBS)
+    places = {name: [row[2] for row in sounds.body["sounds"] if row[0] == name] for name in KNOBS}
+    for name, knob in KNOBS.items():
+        assert min(knob.targets) <= min(places[name]) < max(places[name]) <= max(knob.targets)
+        assert sum(place in np.round(knob.targets, 4) for place in places[name]) > 3
+    assert parameters_ceiling.draw(shelf, "midi", each=30).text() == sounds.text()
+
+
+def test_a_delay_all_wet_and_one_third_wet_are_one_sound():
+    """Why no ear tells delay mix 1 from 1/3: with feedback 0.5 they are the same but for 100 ms and a gain.
+
+    2/3 x + 1/3 (echoes, each half the last) is 2/3 of (echoes, the first at once).
+    """
+    noise = np.random.default_rng(0).standard_normal((2, CLIP)).astype(np.float32) * 0.1
+    third, whole = (play(noise, KNOBS["delay mix"].chain(position)) for position in (1 / 3, 1.0))
+    late = round(0.1 * RATE)
+    gain = float((third[:, :-late] * whole[:, late:]).sum() / np.square(whole[:, late:]).sum())
+    assert np.abs(third[:, :-late] - gain * whole[:, late:]).max() < 1e-5

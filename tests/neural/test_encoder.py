@@ -13,7 +13,7 @@ from daiw_master.neural.encoder import (
     load_encoder,
     style_encoder,
 )
-from daiw_master.neural.weights_file import write_weights
+from daiw_master.neural.weights_file import told_in, write_weights
 
 SMALL = dict(hidden=16, mid_size=6, side_hidden=8, side_size=2)
 
@@ -56,13 +56,16 @@ def test_an_encoder_goes_through_its_file(tmp_path):
     torch.manual_seed(1)
     encoder = StyleEncoder(members=2, **SMALL).eval()
     described = encoder.describe(sounds())
-    encoder.mean.copy_(described.mean(0))
-    encoder.scale.fill_(1e5)  # more than half precision can hold
+    encoder.mean.copy_(described.mean(0) + 1e5)
+    encoder.mean[1] += 0.125  # more digits than half precision can hold, and a mean of its own for each
+    encoder.scale.fill_(1e5)
     path = tmp_path / "e.safetensors"
     write_weights(encoder, path, {"steps": "3"})
     read = load_encoder(path)
     assert read.shape == encoder.shape and len(read.digest) == 12
+    assert torch.equal(read.mean, encoder.mean) and torch.equal(read.scale, encoder.scale)
     torch.testing.assert_close(read.head(described), encoder.head(described), atol=3e-3, rtol=1e-2)
+    assert told_in(path)["steps"] == "3"
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights at all"])
@@ -71,3 +74,5 @@ def test_other_files_are_refused(tmp_path, content: bytes):
     path.write_bytes(content)
     with pytest.raises(InputError, match="no style encoder"):
         load_encoder(path)
+    with pytest.raises(InputError, match="no weights"):
+        told_in(path)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+import scipy.signal
 import torch
 
 from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW
 from daiw_master.refine.ito import ripple
 from daiw_master.refine.ito.echo import echo_times_s
 from daiw_master.refine.ito.general import KNOBS, STAGES, at_positions, free_knobs, general_chain
-from daiw_master.refine.ito.space import space_of
+from daiw_master.refine.ito.space import STEADY, space_of
 from daiw_master.stack.chain import run_chain
 
 RATE = STYLE_RATE
@@ -73,6 +74,22 @@ def test_nothing_is_found_in_dry_music_nor_in_a_loop(music):
     other = music[:, STYLE_WINDOW // 2 :].split(STYLE_WINDOW // 8, -1)
     loop = torch.cat([part for new in other for part in (bar, new)], -1)
     assert "delay.delay_s" not in space_of(loop[None])
+
+
+def test_an_echo_of_dark_music_is_heard_where_the_music_is(music):
+    """Above a steep low-pass only rounding is left, which repeats nothing: it has no say."""
+    sections = scipy.signal.butter(6, 1500.0, fs=RATE, output="sos")
+    dark = torch.from_numpy(scipy.signal.sosfilt(sections, music.numpy(), axis=-1)).float()
+    wet = through(dark, DELAY)[None]
+    registers = ripple.sounding_registers(wet)
+    assert registers.tolist() == [0, 1], "the lowest two of six, each 2.3 kHz wide"
+    ripples, expected = ripple.heard_ripples(wet), ripple.ripple_of(ripple.delay_response(*DELAY.values()))
+    nothing = torch.zeros_like(expected)
+    every = torch.arange(ripple.REGISTERS)
+    assert ripple.unsteadiness(ripples, nothing, expected, every) > 2 * STEADY
+    assert ripple.unsteadiness(ripples, nothing, expected, registers) < STEADY
+    assert space_of(wet)["delay.delay_s"] == pytest.approx(DELAY["delay.delay_s"], abs=1.5 / RATE)
+    assert len(ripple.sounding_registers(music[None])) == ripple.REGISTERS
 
 
 def test_a_short_sound_tells_nothing(music):

@@ -11,8 +11,17 @@ import torch
 
 from daiw_master.errors import InputError
 from daiw_master.neural.descriptor import layout
+from daiw_master.neural.encoder import load_encoder
+from daiw_master.neural.weights_file import told_in, write_weights
+from daiw_master.training.style.__main__ import main
 from daiw_master.training.style.fit import Recipe, fit, together
-from daiw_master.training.style.objectives import Contrast, Pretext, contrastive
+from daiw_master.training.style.objectives import (
+    NEIGHBOURS,
+    RAIL_TEMPERATURE,
+    Contrast,
+    Pretext,
+    contrastive,
+)
 from daiw_master.training.style.shards import Blocks
 
 NUMBERS = max(part.stop for part in layout().values())
@@ -56,6 +65,22 @@ def test_the_loss_is_what_the_paper_says():
                 retrieval.append(-math.log(math.exp(z[b, i, c] @ z[b, j, c] / t) / total))
     expected = np.mean(supervised) + np.mean(retrieval)
     assert float(contrastive(z, t)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_on_a_rail_neighbours_are_nearly_right():
+    torch.manual_seed(1)
+    z = torch.nn.functional.normalize(torch.randn(2, 2, 3, 5, dtype=torch.float64), dim=-1)
+    places = torch.tensor([[0.0, 0.1, 0.9], [math.nan] * 3], dtype=torch.float64)
+    found = float(contrastive(z, 0.2, places) - contrastive(z, 0.2))
+    near = [math.exp(-0.5 * (d / NEIGHBOURS) ** 2) for d in (0.0, 0.1, 0.8, 0.9)]
+    rows = [[near[0], near[1], near[3]], [near[1], near[0], near[2]], [near[3], near[2], near[0]]]
+    lost = []
+    for c, row in enumerate(rows):
+        for i, j in ((0, 1), (1, 0)):
+            hard = torch.tensor([z[0, i, c] @ z[0, j, e] / 0.2 for e in range(3)]).log_softmax(0)
+            fine = torch.tensor([z[0, i, c] @ z[0, j, e] / RAIL_TEMPERATURE for e in range(3)]).log_softmax(0)
+            lost.append(hard[c] - sum(w / sum(row) * fine[e] for e, w in enumerate(row)))
+    assert found == pytest.approx(float(np.mean(lost)) / 2, rel=1e-6)  # the other block is no rail
 
 
 def test_equal_chains_find_each_other_on_contents_never_heard():
@@ -117,10 +142,36 @@ def test_members_side_by_side_say_what_each_said():
     assert both.size == 2 * alone[0].size and both.mid_size == 2 * alone[0].mid_size
 
 
+def test_encoders_of_different_lessons_stand_side_by_side(tmp_path, capsys):
+    """Each goes on hearing against what was usual in its own training; the file tells of both."""
+    features, dry = corpus(16)
+    lessons = (Contrast(features[:8], dry[:8], 16), Contrast(3 * features[8:] + 1, dry[8:], 16))
+    alone = [fit(each, replace(QUICK, steps=5), quiet) for each in lessons]
+    assert not torch.equal(alone[0].mean, alone[1].mean)
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for encoder, path, blocks in zip(alone, paths, ("8", "9"), strict=True):
+        write_weights(encoder, path, {"blocks": blocks, "licence": "GPL"})
+    joined = tmp_path / "joined.safetensors"
+    assert main(["join", *map(str, paths), "-o", str(joined)]) == 0
+    assert {"blocks": "8; 9", "licence": "GPL", "members": "2"}.items() <= told_in(joined).items()
+    x = torch.from_numpy(features[0].reshape(-1, NUMBERS).astype(np.float32))
+    apart = [load_encoder(path).parts(x) for path in paths]
+    expected = torch.cat([apart[0][0], apart[1][0], apart[0][1], apart[1][1]], -1)
+    torch.testing.assert_close(torch.cat(load_encoder(joined).parts(x), -1), expected)
+
+    other = fit(lessons[0], replace(QUICK, steps=1, hidden=16), quiet)
+    write_weights(other, paths[1], {})
+    kept = joined.read_bytes()
+    assert main(["join", *map(str, paths), "-o", str(joined)]) == 2
+    assert "different shapes" in capsys.readouterr().err and joined.read_bytes() == kept
+
+
 def test_a_fit_may_learn_from_some_sorts_of_block():
     modes = np.array(["mixed", "ladder", "mixed"])
     numbers = np.arange(3)
-    blocks = Blocks(numbers, numbers, numbers, modes, numbers, numbers, ({"n": 0}, {"n": 1}, {"n": 2}))
+    blocks = Blocks(
+        numbers, numbers, numbers, modes, numbers, numbers, numbers, ({"n": 0}, {"n": 1}, {"n": 2})
+    )
     mixed = blocks.of_modes(["mixed"])
     assert mixed.features.tolist() == [0, 2] and [fact["n"] for fact in mixed.facts] == [0, 2]
     with pytest.raises(InputError, match="no blocks of mode pretext; there are: ladder, mixed"):
@@ -135,7 +186,9 @@ def test_the_pretext_learns_which_effect_it_was(monkeypatch):
     done = draw.normal(size=(3, NUMBERS))[effects] + draw.normal(size=(4, NUMBERS))[presets]
     features = (features + 2.0 * done[:, None]).astype(np.float16).reshape(24, 40, -1)
     effects[12:], presets[12:] = -1, -1  # ordinary blocks, which the pretext leaves alone
-    blocks = Blocks(features, dry, np.full((24, 10), "S"), np.full(24, "pretext"), effects, presets, ())
+    blocks = Blocks(
+        features, dry, np.full((24, 10), "S"), np.full(24, "pretext"), effects, presets, presets, ()
+    )
     lesson, lost = Pretext(blocks, 16, hidden=16), []
     assert len(lesson.features) == 12
     fit(lesson, replace(QUICK, steps=60, learning_rate=1e-2), lambda step, steps, loss: lost.append(loss))

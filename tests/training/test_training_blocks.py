@@ -12,7 +12,7 @@ import torch
 from daiw_master.audio import Audio
 from daiw_master.errors import InputError
 from daiw_master.files import write_audio
-from daiw_master.training.style import blocks, card, chains, contents, shards
+from daiw_master.training.style import blocks, card, chains, contents, rails, shards
 from daiw_master.training.style.augment import LOWEST_LEVEL_DB, MOST_TONE_DB, around, augmented, toned
 from daiw_master.training.style.clips import CLIP, RATE
 from daiw_master.training.style.mixes import MIXES
@@ -79,7 +79,9 @@ def test_another_tone_is_another_spectrum_at_the_same_peak():
 
 def test_the_shares_of_a_mix_sum_to_one_and_name_what_there_is():
     for mix in MIXES.values():
-        for shares in (mix.kinds, mix.modes, mix.domains):
+        # rails draw effects of their own, not kinds of chain
+        kinds = (mix.kinds,) if set(mix.modes) - {"rail", "usual"} else ()
+        for shares in (*kinds, mix.modes, mix.domains):
             assert sum(shares.values()) == pytest.approx(1.0)
         assert set(mix.domains) <= set(TRAINING_DOMAINS)
         source = np.random.default_rng(0)
@@ -149,6 +151,28 @@ def test_blocks_follow_from_their_number_and_a_stopped_run_goes_on(data, monkeyp
     told = card.card(data, ["train-wide", "other"], results={"zero-shot": "0.9"})
     assert "5 blocks of 2 contents" in told and "other: 2 blocks" in told and "40% of the contents" in told
     assert "5 of 5 works" in told and "| zero-shot | 0.9 |" in told
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("name", ["knobs", "usual"])
+def test_a_block_on_a_rail_turns_one_knob_and_tells_how_far(data, name, monkeypatch):
+    really, mute = rails.rung, []
+    monkeypatch.setattr(rails, "rung", lambda rng, rail: mute.append(rail) or really(rng, rail))
+    heard = blocks._heard
+    monkeypatch.setattr(blocks, "_heard", lambda sound, floor: bool(mute) and heard(sound, floor))
+    planned = blocks.make_block(shards.stores_of(data, "train"), MIXES[name], 0, 1).facts["chains"]
+    assert mute, "a place that leaves silence is replaced by another of the same rail"
+    names = [[step["effect"] for step in chain["steps"]] for chain in planned]
+    assert names[0] == names[1] == names[2]
+    moved = [
+        (place, knob)
+        for place, step in enumerate(planned[0]["steps"])
+        for knob in step
+        if len({chain["steps"][place][knob] for chain in planned}) > 1
+    ]
+    assert len(moved) == 1 and all(0 <= chain["at"] <= 1 for chain in planned)
+    manifests = [shards._manifest(data, "train", 0, MIXES[mix]) for mix in ("wide", "knobs", "usual")]
+    assert "rails" not in manifests[0] and manifests[1]["rails"] != manifests[2]["rails"]
 
 
 @pytest.mark.usefixtures("small")

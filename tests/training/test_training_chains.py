@@ -7,9 +7,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from daiw_master.stack import EFFECTS
-from daiw_master.training.style import chains, effects
+from daiw_master.training.style import chains, effects, rails, relatives
 from daiw_master.training.style.clips import RATE
 
 
@@ -135,15 +136,16 @@ def test_our_modules_are_asked_only_what_their_knobs_can_do():
             assert space[knob].low <= span.low < span.high <= space[knob].high, (name, knob)
 
 
-@pytest.mark.parametrize("effect", [*effects.RETRIEVAL, *effects.BANDS, *effects.OWN])
+@pytest.mark.parametrize("effect", [*effects.RETRIEVAL, *effects.BANDS, *effects.OWN, *relatives.RELATIVES])
 def test_every_effect_changes_the_sound_and_leaves_its_input(effect):
     x = sound(0.5)
     kept = x.copy()
-    y = effects.play(effect, chains.preset(effect, 3), x)
+    settings = {knob: span.at(0.4) for knob, span in effects.RANGES[effect].items()}
+    y = effects.play(effect, settings, x)
     assert y.shape == x.shape and y.dtype == np.float32 and np.isfinite(y).all()
     assert np.array_equal(x, kept)
     assert np.abs(y - x).max() > 1e-4
-    assert np.array_equal(y, effects.play(effect, chains.preset(effect, 3), x)), "the same again"
+    assert np.array_equal(y, effects.play(effect, settings, x)), "the same again"
 
 
 def test_a_chain_is_its_steps_in_order_and_a_task_chain_peaks_at_one():
@@ -160,3 +162,76 @@ def test_a_chain_is_its_steps_in_order_and_a_task_chain_peaks_at_one():
     assert np.abs(normalised).max() == pytest.approx(1.0, abs=1e-5)
     silent = chains.render({"kind": "A", "normalised": True, "steps": steps}, np.zeros_like(x))
     assert not silent.any()
+
+
+def test_rails_reach_both_ends_and_hold_everything_else():
+    source = rng(6)
+    for usual in (False, True):
+        seen = set()
+        for _ in range(60):
+            rail = rails.draw(source, usual)
+            effect = rail.steps[rail.place]["effect"]
+            seen.add((effect, rail.knob))
+            rungs = rails.rungs(source, rail, 10)
+            places = sorted(rung["at"] for rung in rungs)
+            assert places[0] < 0.1 and places[-1] > 0.9 and max(np.diff(places)) < 0.25
+            for rung in rungs:
+                step = rung["steps"][rail.place]
+                assert step[rail.knob] == pytest.approx(rail.span.at(rung["at"]), rel=1e-3, abs=1e-3)
+                held = [
+                    {k: v for k, v in s.items() if k != rail.knob} for s in (step, rail.steps[rail.place])
+                ]
+                assert held[0] == held[1] and rung["kind"] == "K"
+        assert len(seen) > 10
+    assert {rails.rung(source, rail)["at"] for _ in range(200)} >= {0.0, 1.0}, "the ends themselves as well"
+
+
+def test_a_usual_rail_leaves_most_knobs_where_they_mostly_stand():
+    source, near = rng(7), []
+    for _ in range(300):
+        rail = rails.draw(source, usual=True)
+        effect = rail.steps[0]["effect"]
+        for knob, value in rails.USUAL.get(effect, {}).items():
+            span = rails.RAILS[effect].ranges[knob]
+            near.append(abs(span.position(rail.steps[0][knob]) - span.position(value)) < 3 * rails.GIVE)
+    assert len(near) > 300 and 0.6 < np.mean(near) < 0.95
+    for effect, knobs in rails.USUAL.items():
+        for knob, value in knobs.items():
+            span = rails.RAILS[effect].ranges[knob]
+            assert span.low <= value <= span.high
+
+
+def test_relatives_are_none_of_the_ten():
+    used = {step["effect"] for chain in drawn(200, kind="R") for step in chain["steps"]}
+    assert used >= set(relatives.RELATIVES) and not used & set(effects.RETRIEVAL)
+    assert "R" not in chains.WEIGHTS, "the shares of the older kinds stay as they were"
+
+
+def test_an_echo_is_the_recursion_it_stands_for():
+    """By scipy's recursive filter, sample by sample, from the same two formulas."""
+    x = np.zeros((2, 12_000), np.float32)
+    x[:, 7] = (0.8, -0.5)
+    x[0, 3000:3050] = 0.3
+    got = relatives.echo(x, 20.0, 0.6, -6.0, 5000.0)
+    pole, gap = np.exp(-2 * np.pi * 5000.0 / RATE), round(0.02 * RATE)
+    back = np.zeros(gap + 1)
+    back[gap] = 1 - pole
+    over = np.zeros(gap + 1)
+    over[:2] = (1.0, -pole)
+    over[gap] -= 0.6 * (1 - pole)
+    expected = x + 10 ** (-6 / 20) * scipy.signal.lfilter(back, over, x, axis=-1)
+    assert np.abs(got - expected).max() < 1e-5
+
+
+def test_the_other_relatives_do_what_their_names_say():
+    time = np.arange(RATE) / RATE
+    tone = np.stack([np.sin(2 * np.pi * 1000 * time)] * 2).astype(np.float32)
+    swayed = relatives.tremolo(tone, 4.0, 1.0)
+    assert np.abs(swayed[:, ::12]).max() <= 1.0 and np.abs(swayed[0, 5900:6100]).max() < 0.01
+    spectrum = np.abs(np.fft.rfft(relatives.ring(tone, 300.0, 1.0)[0]))
+    assert sorted(np.argsort(spectrum)[-2:]) == [700, 1300]
+    # a gap that does not swing is a comb: nothing at 1 kHz, twice the amplitude at 2 kHz
+    assert np.abs(relatives.flanger(tone, 0.5, 0.0, 1.0, 0.5)[0, 100:]).max() < 1e-3
+    assert len(np.unique(relatives.companding(tone, 4.0))) <= 17
+    noise = relatives.hiss(tone, -40.0) - tone
+    assert 20 * np.log10(np.sqrt(np.square(noise).mean())) == pytest.approx(-40.0, abs=0.1)

@@ -29,8 +29,9 @@ SHAPE_HZ = 60.0
 DEEPEST, HIGHEST = -2.5, 2.0
 #: What is found of a ripple in music that moves under it, beside what is expected (development pairs).
 KEPT = 0.94
-#: The spectrum is looked at in so many stretches when a ripple is tested for steadiness.
-REGISTERS = 6
+#: The spectrum is looked at in so many stretches when a ripple is tested for steadiness; what lies this
+#: far under the loudest of them holds leaked partials and rounding, no music that an echo could repeat.
+REGISTERS, SOUNDING_DB, FEWEST = 6, 45.0, 2
 #: An impulse comes after so many samples: some plugins fade their settings in.
 SETTLED = 4800
 
@@ -114,16 +115,32 @@ def told(heard: torch.Tensor, expected: torch.Tensor) -> float:
     return gained / max(left, 1e-12)
 
 
-def unsteadiness(ripples: torch.Tensor, without: torch.Tensor, expected: torch.Tensor) -> float:
+def sounding_registers(windows: torch.Tensor) -> torch.Tensor:
+    """Which registers of a sound (windows, 2, STYLE_WINDOW) hold music, (some,): on average over windows."""
+    levels = []
+    for window in windows:
+        power = _spectrum(window.mean(0))[_bins()].abs().square()
+        level = torch.stack([10 * torch.log10(part.mean() + 1e-30) for part in power.chunk(REGISTERS)])
+        levels.append(level - level.max())
+    order = torch.stack(levels).mean(0)
+    count = max(FEWEST, int((order > order.max() - SOUNDING_DB).sum()))
+    return order.argsort(descending=True)[:count]
+
+
+def unsteadiness(
+    ripples: torch.Tensor, without: torch.Tensor, expected: torch.Tensor, registers: torch.Tensor
+) -> float:
     """How much a ripple's height differs between windows and registers, against its mean.
 
     An effect leaves the same ripple in everything that passes it; a bar that returns leaves one in some
-    bars and some instruments. An electronic echo reads under 0.1, a repeated pattern 0.4 and more.
-    `ripples` (windows, bins) as heard, `without` what is expected there anyway, `expected` what with it.
+    bars and some instruments. An electronic echo reads under 0.15, a repeated pattern over 0.2. `ripples`
+    (windows, bins) as heard, `without` what is expected there anyway, `expected` what with it; `registers`
+    those that hold music.
     """
     more = (expected - without).chunk(REGISTERS)
     heard = (ripples - without).chunk(REGISTERS, dim=-1)
     heights = torch.stack([(h * m).sum(-1) / m.square().sum() for h, m in zip(heard, more, strict=True)])
+    heights = heights[registers]
     mean = float(heights.mean())
     return float(heights.std()) / mean if mean > 0.05 else math.inf
 

@@ -15,7 +15,7 @@ from daiw_master.refine.ito.general import STAGES, general_chain
 #: A stage is there if its ripple removes so many deviations more than it adds (chance stays under ten).
 FOUND = 60.0
 #: An echo whose ripple differs more than this between bars and registers is the music's own.
-STEADY = 0.25
+STEADY = 0.18
 #: Where a search for each stage begins: every one of these is looked at.
 _FEEDBACKS, _MIXES = (0.1, 0.35, 0.6), (0.12, 0.25, 0.45)
 _ROOMS, _DAMPINGS, _WETS = (0.08, 0.25, 0.45, 0.65, 0.85), (0.2, 0.6), (0.08, 0.16, 0.3)
@@ -126,14 +126,14 @@ def _delay(
     Empty and 0 where no echo is the same in all the music.
     """
     heard, without = ripples.mean(0), ripple.ripple_of(behind)
-    alone = ripple.told(heard, without)
+    alone, registers = ripple.told(heard, without), ripple.sounding_registers(windows)
     low, high = next((k.low, k.high) for s in STAGES for k in s.knobs if k.name == "delay.delay_s")
     best, most = {}, FOUND
     for seconds, _ in echo_times_s(windows.transpose(0, 1).flatten(1), STYLE_RATE, _ECHOES):
         if not low <= seconds <= high:
             continue
         usual = ripple.ripple_of(behind * ripple.delay_response(seconds, _FEEDBACKS[1], _MIXES[1]))
-        if ripple.unsteadiness(ripples, without, usual) > STEADY:
+        if ripple.unsteadiness(ripples, without, usual, registers) > STEADY:
             continue
         for feedback in _FEEDBACKS:
             for mix in _MIXES:

@@ -1,4 +1,4 @@
-"""`python -m daiw_master.training.style contents|blocks|fit|card --data DIR`."""
+"""`python -m daiw_master.training.style contents|blocks|fit|join|card`."""
 
 from __future__ import annotations
 
@@ -46,22 +46,27 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     fit.add_argument("--members", type=int, default=2, help="networks side by side, each of its own seed")
     fit.add_argument("--steps", type=int, help="instead of the recipe's")
+    fit.add_argument("--blocks-a-step", type=int, help="instead of the recipe's")
     fit.add_argument(
         "--mode",
         action="append",
         metavar="MODE",
-        help="learn from these sorts of block (default: mixed, or pretext for that objective)",
+        help="learn from these sorts of block (default: mixed, rail, usual; or pretext, for that objective)",
     )
     fit.add_argument("--blocks", type=int, help="only so many blocks of each name")
     fit.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
     fit.set_defaults(step=_fit)
+    join = steps.add_parser("join", help="several fitted encoders side by side as one")
+    join.add_argument("encoders", nargs="+", type=Path, metavar="WEIGHTS", help="as `fit` wrote them")
+    join.add_argument("-o", "--output", type=Path, required=True, help="weights (.safetensors)")
+    join.set_defaults(step=_join)
     card = steps.add_parser("card", help="write the model card")
     card.add_argument("--name", action="append", help="which blocks; several were taken together")
     card.add_argument("--weights", type=Path, help="the fitted encoder")
     card.add_argument("--results", type=Path, help="JSON object of results to set down")
     card.add_argument("-o", "--output", type=Path, required=True, help="markdown file")
     card.set_defaults(step=_card)
-    for step in steps.choices.values():
+    for step in (contents, blocks, fit, card):
         step.add_argument("--data", type=Path, required=True, help="folder for clips, blocks and logs")
         step.add_argument("--seed", type=int, default=0)
         step.add_argument("--processes", type=int, default=2)
@@ -117,12 +122,16 @@ def _fit(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.processes)
     pretext = options.objective == "pretext"
     sets = [Shards(options.data, name) for name in options.name or (LEARNED[:1] if pretext else LEARNED)]
-    modes = options.mode or ["pretext" if pretext else "mixed"]
+    modes = options.mode or (["pretext"] if pretext else ["mixed", "rail", "usual"])
     blocks = joined([shards.load(options.blocks).of_modes(modes) for shards in sets])
     members = []
     for member in range(options.members):
         recipe = Recipe(seed=options.seed + member)
-        recipe = replace(recipe, steps=options.steps or recipe.steps)
+        recipe = replace(
+            recipe,
+            steps=options.steps or recipe.steps,
+            blocks_a_step=options.blocks_a_step or recipe.blocks_a_step,
+        )
 
         def log(step: int, of: int, loss: float, member: int = member) -> None:
             say(f"member {member + 1} of {options.members}: step {step} of {of}, loss {loss:.4f}")
@@ -131,7 +140,7 @@ def _fit(options: argparse.Namespace) -> None:
         if pretext:
             lesson = Pretext(blocks, size)
         else:
-            lesson = Contrast(blocks.by_content, blocks.dry, size)
+            lesson = Contrast(blocks.by_content, blocks.dry, size, blocks.places)
         name = "-".join(("fit", *(shards.folder.name for shards in sets), options.objective))
         checkpoint = options.data / f"{name}-{recipe.seed}.checkpoint"
         members.append(fit(lesson, recipe, log, checkpoint))
@@ -147,6 +156,23 @@ def _fit(options: argparse.Namespace) -> None:
     }
     with staged(options.output) as part:
         write_weights(together(members), part, told)
+    say(f"wrote {options.output}")
+
+
+def _join(options: argparse.Namespace) -> None:
+    from daiw_master.files.atomic import staged
+    from daiw_master.neural.encoder import load_encoder
+    from daiw_master.neural.weights_file import told_in, write_weights
+    from daiw_master.training.style.fit import together
+
+    one = together([load_encoder(path) for path in options.encoders])
+    origins = [told_in(path) for path in options.encoders]
+    told = {"members": str(one.shape["members"])}
+    for key in sorted(set().union(*origins) - {"members", "shape"}):
+        values = [origin.get(key, "-") for origin in origins]
+        told[key] = values[0] if len(set(values)) == 1 else "; ".join(values)
+    with staged(options.output) as part:
+        write_weights(one, part, told)
     say(f"wrote {options.output}")
 
 

@@ -1,10 +1,12 @@
 """Blocks: four contents under the same ten chains, told by the descriptor. The encoder learns from these.
 
 In a block the same chain on another content is what belongs together, the other chains on the *same*
-contents are what must be told apart: contents cannot help. Three sorts of block ("mode"):
+contents are what must be told apart: contents cannot help. Five sorts of block ("mode"):
 
 mixed    ten chains of any kind, one in five a near copy of another
 ladder   one chain with one or two knobs at ten places
+rail     one knob of one effect at ten places (`rails`), the others held anywhere
+usual    the same with the others held where they mostly stand
 pretext  single effects at fixed presets (AFx-Rep's pretext: which effect, which preset)
 
 Everything of block n follows from (mix, seed, n); shards of 16 blocks appear whole or not at all.
@@ -19,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 
 from daiw_master.errors import InputError
-from daiw_master.training.style import chains
+from daiw_master.training.style import chains, rails
 from daiw_master.training.style.augment import augmented, toned
 from daiw_master.training.style.clips import CLIP
 from daiw_master.training.style.contents import Store
@@ -104,15 +106,21 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, mix: M
     planned: list[dict] = []
     sounds: list[list[np.ndarray]] = []
     rungs: list[dict] = []
+    rail = rails.draw(rng, mode == "usual") if mode in ("rail", "usual") else None
+    if rail:
+        rungs = rails.rungs(rng, rail, CHAINS)
     floors = [float(np.square(content).mean()) * 10 ** (SILENT_DB / 10) for content in dry]
     while len(planned) < CHAINS:
         if mode == "ladder" and not planned and not rungs:
             kinds = [k for k in _LADDER_KINDS if not mix.without_retrieval or k != "A"]
-            rail = chains.draw(rng, str(rng.choice(kinds)), mix.without_retrieval)
+            whole = chains.draw(rng, str(rng.choice(kinds)), mix.without_retrieval)
             if rng.random() < ALONE_CHANCE:
-                rail = {**rail, "steps": [rail["steps"][rng.integers(len(rail["steps"]))]]}
-            rungs = chains.ladder(rng, rail, CHAINS)
-        chain = rungs.pop() if rungs else _another(mode, planned, rng, mix)
+                whole = {**whole, "steps": [whole["steps"][rng.integers(len(whole["steps"]))]]}
+            rungs = chains.ladder(rng, whole, CHAINS)
+        if rungs:
+            chain = rungs.pop()
+        else:
+            chain = rails.rung(rng, rail) if rail else _another(mode, planned, rng, mix)
         if chain is None:
             continue
         wet = []

@@ -10,6 +10,7 @@ D  as a mastering engineer would: shelves, nearly half of them within 4 dB, and 
 E  one to four modules of our own stack
 F  ZamEQ2 and ZamCompX2
 I  nothing at all
+R  one to five relatives of the retrieval effects, our own modules and the bands: none of the ten
 S  a single effect at one of its ten fixed presets (the pretext: which effect, which preset)
 """
 
@@ -21,7 +22,9 @@ from functools import cache
 
 import numpy as np
 
-from daiw_master.training.style.effects import BANDS, KNOBS, OWN, RETRIEVAL, ZAM, Range, play
+from daiw_master.training.style.effects import BANDS, KNOBS, OWN, RANGES, RETRIEVAL, ZAM, play
+from daiw_master.training.style.ranges import Range
+from daiw_master.training.style.relatives import RELATIVES
 
 Chain = dict
 #: How often each kind is drawn; S has blocks of its own.
@@ -78,7 +81,7 @@ def draw(rng: np.random.Generator, kind: str | None = None, without_retrieval: b
         steps = _DRAWERS[kind](rng, without_retrieval)
         chain = {
             "kind": kind,
-            "normalised": kind == "A" or (kind == "C" and rng.random() < 0.5),
+            "normalised": kind == "A" or (kind in "CR" and rng.random() < 0.5),
             "steps": steps,
         }
         if style_of(chain) is None:
@@ -110,7 +113,7 @@ def ladder(rng: np.random.Generator, chain: Chain, count: int) -> list[Chain]:
         steps = [dict(step) for step in chain["steps"]]
         for (i, knob), order in spread.items():
             u = (order[number] + rng.random()) / count
-            steps[i][knob] = round(KNOBS[steps[i]["effect"]][knob].at(float(u)), 5)
+            steps[i][knob] = round(RANGES[steps[i]["effect"]][knob].at(float(u)), 5)
         rungs.append({**chain, "steps": steps})
     return [rung for rung in rungs if style_of(rung) is None]
 
@@ -184,12 +187,12 @@ def _knobs(step: Mapping) -> list[tuple[str, float]]:
 
 
 def _step(rng: np.random.Generator, effect: str, **ranges: Range) -> dict:
-    every = {**KNOBS[effect], **ranges}
+    every = {**RANGES[effect], **ranges}
     return {"effect": effect, **{knob: round(every[knob].at(rng.random()), 5) for knob in every}}
 
 
 def _moved(rng: np.random.Generator, effect: str, knob: str, value: float, amount: float) -> float:
-    span = KNOBS[effect][knob]
+    span = RANGES[effect][knob]
     u = span.position(value) + amount * rng.standard_normal()
     return round(span.at(float(np.clip(u, 0.0, 1.0))), 5)
 
@@ -264,6 +267,15 @@ _ALWAYS = {
 }
 
 
+def _r(rng: np.random.Generator, without: bool) -> list[dict]:
+    names = (*RELATIVES, *OWN, *BANDS)
+    shares = np.array([*(1.0 for _ in RELATIVES), *_OWN_SHARES.values(), *(0.5 for _ in BANDS)])
+    count = int(rng.integers(1, 6))
+    return [
+        _step(rng, str(name)) for name in rng.choice(names, count, replace=False, p=shares / shares.sum())
+    ]
+
+
 def _f(rng: np.random.Generator, without: bool) -> list[dict]:
     return [_step(rng, effect) for effect in _some(rng, tuple(ZAM), 2)]
 
@@ -272,4 +284,4 @@ def _i(rng: np.random.Generator, without: bool) -> list[dict]:
     return []
 
 
-_DRAWERS = {"A": _a, "B": _b, "C": _c, "D": _d, "E": _e, "F": _f, "I": _i}
+_DRAWERS = {"A": _a, "B": _b, "C": _c, "D": _d, "E": _e, "F": _f, "I": _i, "R": _r}

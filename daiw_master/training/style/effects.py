@@ -6,35 +6,15 @@ three are the bands of an equaliser (RBJ's biquads); the rest are our own stack 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from daiw_master.training.style.clips import RATE
-
-
-class Range(NamedTuple):
-    """Where a knob is drawn from: evenly, or evenly in its logarithm."""
-
-    low: float
-    high: float
-    log: bool = False
-
-    def at(self, u: float) -> float:
-        """The value at position u in [0, 1]."""
-        if self.log:
-            return self.low * (self.high / self.low) ** u
-        return self.low + (self.high - self.low) * u
-
-    def position(self, value: float) -> float:
-        if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
-
+from daiw_master.training.style.ranges import Range
+from daiw_master.training.style.relatives import OURS, RELATIVES, pedalboards
 
 _MIX = Range(0.05, 1.0)
 _RATE_HZ = Range(0.08, 1.2, True)
@@ -164,6 +144,8 @@ ZAM: dict[str, dict[str, Range]] = {
     },
 }
 KNOBS: dict[str, dict[str, Range]] = {**RETRIEVAL, **BANDS, **OWN, **ZAM}
+#: And every range there is.
+RANGES: dict[str, dict[str, Range]] = {**KNOBS, **RELATIVES}
 
 _PEDALBOARD = {
     "compressor": "Compressor",
@@ -201,6 +183,10 @@ def _player(effect: str) -> Callable[[np.ndarray, Mapping[str, float]], np.ndarr
 
         plugin = getattr(pedalboard, _PEDALBOARD[effect])
         return lambda sound, settings: plugin(**settings)(sound, RATE, reset=True)
+    if effect in OURS:
+        return lambda sound, settings: OURS[effect](sound, **settings)
+    if effect in RELATIVES:
+        return lambda sound, settings: pedalboards(effect, settings)(sound, RATE, reset=True)
     import torch
 
     from daiw_master.stack import effect_named

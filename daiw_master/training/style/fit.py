@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from daiw_master.errors import InputError
 from daiw_master.neural.encoder import StyleEncoder
 from daiw_master.training.style.objectives import Lesson
 
@@ -115,14 +116,17 @@ def fit(lesson: Lesson, recipe: Recipe, log: Log, checkpoint: Path | None = None
 
 
 def together(members: list[StyleEncoder]) -> StyleEncoder:
-    """Several encoders, fitted apart on the same corpus, as one."""
-    shape = {**members[0].shape, "members": len(members)}
-    one = StyleEncoder(**shape, dropout=0.0)
-    one.mean.copy_(members[0].mean)
-    one.scale.copy_(members[0].scale)
-    for i, member in enumerate(members):
-        one.mid[i].load_state_dict(member.mid[0].state_dict())
-        one.side[i].load_state_dict(member.side[0].state_dict())
+    """Several encoders of the same shape, fitted apart, as one. InputError where their shapes differ."""
+    shapes = [{**member.shape, "members": 1} for member in members]
+    if any(shape != shapes[0] for shape in shapes):
+        raise InputError("encoders of different shapes cannot stand side by side")
+    one = StyleEncoder(**{**shapes[0], "members": sum(m.shape["members"] for m in members)}, dropout=0.0)
+    one.mean.copy_(torch.cat([member.mean for member in members]))
+    one.scale.copy_(torch.cat([member.scale for member in members]))
+    for half in ("mid", "side"):
+        nets = [net for member in members for net in getattr(member, half)]
+        for own, net in zip(getattr(one, half), nets, strict=True):
+            own.load_state_dict(net.state_dict())
     return one.eval().requires_grad_(False)
 
 

@@ -2,6 +2,9 @@
 
 wide       everything an effect can do, a quarter of it the retrieval task's effects; ladders and the pretext
 mastering  equalisers and compressors above all, mild or strong, told apart on contents of any tone
+relatives  other makes of what the ten effects do, none of the ten: echoes, gates, clippers, rooms, filters
+knobs      one knob of one effect at ten places, the others held anywhere
+usual      the same with the others where they mostly stand
 without    what is left when the ten effects of the retrieval task are never heard in training
 """
 
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from daiw_master.training.style import chains
 
 #: The data sets that the shipped weights were learned from.
-LEARNED = ("train-wide", "train-mastering")
+LEARNED = ("train-wide", "train-mastering", "train-knobs", "train-usual")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,30 @@ MIXES = {
             {"midi": 0.27, "recast": 0.26, "audio": 0.19, "games": 0.24, "speech": 0.04},
             toned=0.4,
             salt=2,
+        ),
+        Mix(
+            "relatives",
+            {"R": 0.72, "B": 0.12, "D": 0.15, "I": 0.01},
+            {"mixed": 1.0},
+            {"midi": 0.40, "recast": 0.1, "audio": 0.32, "games": 0.1, "speech": 0.08},
+            without_retrieval=True,
+            salt=4,
+        ),
+        Mix(
+            "knobs",
+            {},
+            {"rail": 1.0},
+            {"midi": 0.32, "recast": 0.1, "audio": 0.32, "games": 0.1, "speech": 0.16},
+            toned=0.3,
+            salt=3,
+        ),
+        Mix(
+            "usual",
+            {},
+            {"usual": 1.0},
+            {"midi": 0.37, "recast": 0.1, "audio": 0.37, "speech": 0.16},
+            toned=0.2,
+            salt=5,
         ),
     )
 }

@@ -16,6 +16,8 @@ from daiw_master.training.style.shards import Blocks
 
 #: Blocks whose changes are measured before the fit begins.
 MEASURED = 1500
+#: On a rail: how far a place is from one that is nearly as right, and the temperature of the choice.
+NEIGHBOURS, RAIL_TEMPERATURE = 0.1, 0.04
 
 __all__ = ["Contrast", "Lesson", "Pretext", "contrastive"]
 
@@ -37,6 +39,7 @@ class Contrast:
     `features` (blocks, contents, chains, numbers), `dry` (blocks, contents, numbers) the same contents
     untouched. What a chain does is what it changes in the descriptor, on average over the block's
     contents; its main directions are read off the embedding by a linear map, before it is of unit length.
+    `places` (blocks, chains): on a rail, how far its knob is turned; NaN elsewhere.
     """
 
     def __init__(
@@ -44,12 +47,15 @@ class Contrast:
         features: np.ndarray,
         dry: np.ndarray,
         size: int,
+        places: np.ndarray | None = None,
         *,
         temperature: float = 0.1,
         told: float = 4.0,
         directions: int = 64,
     ):
         self.features, self.dry, self.temperature, self.told = features, dry, temperature, told
+        unplaced = np.full((len(features), features.shape[2]), np.nan)
+        self.places = torch.from_numpy(unplaced if places is None else places).float()
         every = np.linspace(0, len(features) - 1, min(len(features), MEASURED)).astype(int)
         numbers = torch.from_numpy(features[every].astype(np.float32)).flatten(0, 2)
         spread = numbers.std(0)
@@ -68,7 +74,8 @@ class Contrast:
         embedded = nn.functional.normalize(parts, dim=-1).unflatten(0, rows.shape[:3])
         asked = (self._done(chosen) - self.usual) @ self.ways
         off = self.modules[0](parts).unflatten(0, rows.shape[:3]) - asked[:, None]
-        return contrastive(embedded, self.temperature) + self.told * off.square().mean()
+        found = contrastive(embedded, self.temperature, self.places[chosen.sort().values])
+        return found + self.told * off.square().mean()
 
     def _done(self, chosen: torch.Tensor) -> torch.Tensor:
         """What each chain of some blocks changes (blocks, chains, numbers), in spreads of every number."""
@@ -117,15 +124,26 @@ def _rows(features: np.ndarray, chosen: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.asarray(features[np.sort(chosen.numpy())], np.float32))
 
 
-def contrastive(embedded: torch.Tensor, temperature: float) -> torch.Tensor:
+def contrastive(
+    embedded: torch.Tensor, temperature: float, places: torch.Tensor | None = None
+) -> torch.Tensor:
     """How badly equal chains find each other, averaged: supervised contrast plus retrieval inside blocks.
 
     `embedded`: unit vectors (blocks, contents, chains, size). Every chain of a block was heard on
     every content of it. Supervised contrast (Khosla et al. 2020, eq. 2) looks at the whole batch; the
     second part asks, for each pair of contents, which of the block's chains is the one: there content
-    cannot help, since all answers share it.
+    cannot help, since all answers share it. On a rail (`places` (blocks, chains), NaN elsewhere) its
+    neighbours are nearly right, by a Gaussian of their distance, and finer differences count.
     """
-    return _over_the_batch(embedded, temperature) + _inside_blocks(embedded, temperature)
+    blocks, contents, chains, _ = embedded.shape
+    itself = torch.eye(chains, device=embedded.device).expand(blocks, -1, -1)
+    inside = _inside_blocks(embedded, temperature, itself)
+    if places is not None and not places.isnan().all():
+        railed = ~places.isnan().any(1)
+        away = (places[:, :, None] - places[:, None]) / NEIGHBOURS
+        nearly = (-0.5 * away[railed].square()).softmax(-1)
+        inside[railed] = _inside_blocks(embedded[railed], RAIL_TEMPERATURE, nearly)
+    return _over_the_batch(embedded, temperature) + inside.mean()
 
 
 def _over_the_batch(embedded: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -140,10 +158,12 @@ def _over_the_batch(embedded: torch.Tensor, temperature: float) -> torch.Tensor:
     return -log_share[same].mean()
 
 
-def _inside_blocks(embedded: torch.Tensor, temperature: float) -> torch.Tensor:
-    blocks, contents, chains, _ = embedded.shape
+def _inside_blocks(embedded: torch.Tensor, temperature: float, asked: torch.Tensor) -> torch.Tensor:
+    """For each block, how badly its chains are found from one content to another: (blocks,).
+
+    `asked` (blocks, chains, chains): how right each answer is, rows that sum to one.
+    """
     logits = torch.einsum("bicd,bjed->bijce", embedded, embedded) / temperature
-    others = ~torch.eye(contents, dtype=torch.bool, device=embedded.device)
-    logits = logits[:, others].flatten(0, 1)  # (pairs, chains, chains)
-    asked = torch.arange(chains, device=embedded.device).expand(len(logits), -1)
-    return nn.functional.cross_entropy(logits.transpose(1, 2), asked)
+    others = ~torch.eye(embedded.shape[1], dtype=torch.bool, device=embedded.device)
+    found = logits[:, others].log_softmax(-1)  # (blocks, pairs, chains, chains)
+    return -(asked[:, None] * found).sum(-1).mean((1, 2))

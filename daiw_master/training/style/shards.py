@@ -26,13 +26,17 @@ from daiw_master.training.style.blocks import CHAINS, CONTENTS, SHARD, make_bloc
 from daiw_master.training.style.contents import Store, one_thread
 from daiw_master.training.style.mixes import MIXES, Mix
 
+#: What is told of every block, beside its facts.
+ARRAYS = ("features", "dry", "kinds", "modes", "effects", "presets", "places")
+
 
 @dataclass(frozen=True)
 class Blocks:
     """Blocks in memory. `features` (n, 40, D) float16: render r of a block is content r // 10, chain r % 10.
 
     `kinds` (n, 10) letters; `effects` and `presets` (n, 10) are the pretext's labels, -1 where a chain is
-    none; `modes` (n,); `dry` (n, 4, D) what the untouched contents are told by.
+    none; `places` (n, 10) how far a rail's knob is turned, NaN elsewhere; `modes` (n,); `dry` (n, 4, D)
+    what the untouched contents are told by.
     """
 
     features: np.ndarray
@@ -41,6 +45,7 @@ class Blocks:
     modes: np.ndarray
     effects: np.ndarray
     presets: np.ndarray
+    places: np.ndarray
     facts: tuple[dict, ...]
 
     @property
@@ -54,10 +59,7 @@ class Blocks:
         if not chosen.any():
             known = ", ".join(sorted(set(self.modes.tolist())))
             raise InputError(f"there are no blocks of mode {' or '.join(modes)}; there are: {known}")
-        arrays = {
-            key: getattr(self, key)[chosen]
-            for key in ("features", "dry", "kinds", "modes", "effects", "presets")
-        }
+        arrays = {key: getattr(self, key)[chosen] for key in ARRAYS}
         return Blocks(**arrays, facts=tuple(itertools.compress(self.facts, chosen)))
 
 
@@ -65,8 +67,7 @@ def joined(sets: Sequence[Blocks]) -> Blocks:
     """Several sets as one, in their order."""
     if len(sets) == 1:
         return sets[0]
-    keys = ("features", "dry", "kinds", "modes", "effects", "presets")
-    arrays = {key: np.concatenate([getattr(one, key) for one in sets]) for key in keys}
+    arrays = {key: np.concatenate([getattr(one, key) for one in sets]) for key in ARRAYS}
     return Blocks(**arrays, facts=tuple(itertools.chain.from_iterable(one.facts for one in sets)))
 
 
@@ -101,7 +102,7 @@ class Shards:
                 facts += json.loads(shard["facts"].tobytes())
         cut = slice(most)
 
-        def told(key: str, missing: int | str) -> np.ndarray:
+        def told(key: str, missing: float | str) -> np.ndarray:
             return np.array([[chain.get(key, missing) for chain in b["chains"]] for b in facts])[cut]
 
         return Blocks(
@@ -111,6 +112,7 @@ class Shards:
             np.array([block["mode"] for block in facts])[cut],
             told("effect", -1),
             told("preset", -1),
+            told("at", np.nan),
             tuple(facts[cut]),
         )
 
@@ -202,7 +204,7 @@ def _path(folder: Path, number: int) -> Path:
 
 def _manifest(data: Path, split: str, seed: int, mix: Mix) -> dict:
     """What decides every number of every block, and a hash of it."""
-    from daiw_master.training.style import chains
+    from daiw_master.training.style import chains, rails, relatives
 
     clips = {s.domain: [e.row for e in s.entries] for s in stores_of(data, split, mix)}
     told = {
@@ -218,6 +220,10 @@ def _manifest(data: Path, split: str, seed: int, mix: Mix) -> dict:
         "chains": chains.digest(),
         "descriptor": descriptor_digest(),
     }
+    if "R" in mix.kinds:
+        told["relatives"] = relatives.digest()
+    if mix.modes.keys() & {"rail", "usual"}:
+        told["rails"] = rails.digest("usual" in mix.modes)
     return {**told, "hash": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]}
 
 
