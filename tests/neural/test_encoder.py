@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from daiw_master.errors import InputError
+from daiw_master.neural.descriptor import statistics
 from daiw_master.neural.encoder import (
     STYLE_RATE,
     WEIGHTS,
@@ -76,3 +77,17 @@ def test_other_files_are_refused(tmp_path, content: bytes):
         load_encoder(path)
     with pytest.raises(InputError, match="no weights"):
         told_in(path)
+
+
+def test_what_was_first_heard_without_learning_can_be_learnt_through_later():
+    """Places of quantiles are worked out once and kept: also where nobody learns at that time."""
+    statistics._places.cache_clear()
+    x = torch.rand(3, 50)
+    with torch.inference_mode():
+        first = statistics.quantiles(x, (0.1, 0.77))
+    x.requires_grad_()
+    again = statistics.quantiles(x, (0.1, 0.77))
+    torch.testing.assert_close(again, torch.quantile(x, torch.tensor([0.1, 0.77]), dim=-1).T)
+    assert torch.equal(first, again.detach())
+    again.sum().backward()
+    assert x.grad.sum() == pytest.approx(6.0)

@@ -71,13 +71,12 @@ def test_a_master_comes_nearer_and_keeps_its_word(desk, mastered, wanted, free_t
         wanted,
         free_tone=free_tone,
         route="gradient",
-        generations=16,
         progress=lambda *said: told.append(said),
     )
     assert how.kept
     assert how.similarity > how.start_similarity
     assert how.similarity == pytest.approx(style_of(nearer.take.sound).similarity(wanted), abs=1e-4)
-    assert how.evaluations > 8 and how.history[0][0] == 1 and told[-1][0] == 16
+    assert how.evaluations > 8 and how.history[0][0] == 1 and told[-1][0] == 4
     assert how.moved
     for name, (before, after) in how.moved.items():
         assert (before, after) == (made.take.settings[name], nearer.take.settings[name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 
@@ -9,11 +11,20 @@ import torch
 def quantiles(x: torch.Tensor, at: tuple[float, ...]) -> torch.Tensor:
     """Quantiles over the last axis, (..., len(at)), with a gradient to the values they lie between."""
     ordered = in_order(x)
-    position = torch.tensor(at, dtype=torch.float64) * (x.shape[-1] - 1)
+    below, above, weight = _places(at, x.shape[-1], x.device, x.dtype)
+    return torch.lerp(ordered[..., below], ordered[..., above], weight)
+
+
+@lru_cache(maxsize=256)
+@torch.inference_mode(False)  # whoever comes later may want to learn through them
+def _places(
+    at: tuple[float, ...], count: int, device: torch.device, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Between which of so many ordered values each quantile lies, and how far."""
+    position = torch.tensor(at, dtype=torch.float64) * (count - 1)
     below = position.floor().long()
-    above = (below + 1).clamp_max(x.shape[-1] - 1)
-    weight = (position - below).to(x.device, x.dtype)
-    return torch.lerp(ordered[..., below.to(x.device)], ordered[..., above.to(x.device)], weight)
+    above = (below + 1).clamp_max(count - 1)
+    return below.to(device), above.to(device), (position - below).to(device, dtype)
 
 
 def in_order(x: torch.Tensor) -> torch.Tensor:
@@ -37,6 +48,8 @@ def autocorrelation(x: torch.Tensor, lags: torch.Tensor) -> torch.Tensor:
     return found[..., lags] / (found[..., :1] + 1e-3)
 
 
+@lru_cache
+@torch.inference_mode(False)
 def log_spaced(low: float, high: float, count: int) -> torch.Tensor:
     """Whole numbers from low to high, evenly spaced to the ear, none twice."""
     steps = torch.logspace(0, 1, count, base=high / low, dtype=torch.float64) * low

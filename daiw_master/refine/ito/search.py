@@ -180,6 +180,8 @@ class _Search:
 
     def _climb(self, record: Record, done: int, until: int, **how) -> str:
         """By gradient from the best so far, then heard as any candidate is; whether it was stopped."""
+        if self.objective.spread is not None:  # a prior says that home is near
+            how.setdefault("first_step", NEAR_STEP)
         steps, price = steps_for((until - done) * self.popsize, how.get("starts", STARTS)), 0
         best, least, last, ended = record.point, np.inf, [], ""
         climbers = climb(
