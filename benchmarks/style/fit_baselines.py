@@ -8,7 +8,7 @@ trials, by zero-shot accuracy and mean reciprocal rank together, so that no base
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from benchmarks.style.methods import FITS, unit
 from benchmarks.style.parameters_scores import pearson
 from benchmarks.style.sources import DOMAINS, shelf
 from benchmarks.style.styles import RENDERED, WARMS
-from benchmarks.style.trial_list import FOLDER
+from benchmarks.style.trial_list import FOLDER, TrialList
 from benchmarks.style.zero_shot_scores import ceiling, ceilings
 
 #: Chains a domain, and clips a domain for the five styles' classifier.
@@ -152,20 +152,13 @@ def _styles(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) 
         styles += list(RENDERED) * len(trials.clips)
     heard, names = _whole({DESCRIPTION: np.concatenate(described)}, np.array(styles))
     made = {decay: ceilings(heard[DESCRIPTION], list(names), decay) for decay in DECAYS}
-    right = {decay: _named(fit, cache) for decay, fit in made.items()}
-    say(f"ceiling on dev by decay: {right}")
-    return made[max(right, key=right.__getitem__)]
+    return _best_decay("five styles", made, lambda fits: _named(fits, cache), say)
 
 
-def _named(learnt: dict[str, Linear], cache: Path) -> float:
-    """Share of the dev sounds whose style the classifiers name, over domains and warms."""
-    shares = []
-    for domain in DOMAINS:
-        trials = zero_shot.ZeroShot.read(FOLDER / f"{zero_shot.ZeroShot.kind}-{domain}-dev.json")
-        described = kept(trials, DESCRIPTION, cache)
-        if described is not None:
-            shares += [ceiling(trials, {DESCRIPTION: described}, learnt, warm) for warm in WARMS]
-    return round(float(np.mean(shares)), 4) if shares else 0.0
+def _named(learnt: dict[str, Linear], cache: Path) -> Iterator[float]:
+    """Shares of the dev sounds whose style the classifiers name, a domain and warm each."""
+    for trials, described in _dev_lists(zero_shot.ZeroShot, cache):
+        yield from (ceiling(trials, {DESCRIPTION: described}, learnt, warm) for warm in WARMS)
 
 
 def _knobs(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) -> dict[str, Linear]:
@@ -181,22 +174,39 @@ def _knobs(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) -
     heard, order = _whole({DESCRIPTION: np.concatenate(described)}, np.arange(len(rows)))
     knobs, places = [rows[i][0] for i in order], np.array([rows[i][2] for i in order])
     made = {decay: parameters_ceiling.learn(heard[DESCRIPTION], knobs, places, decay) for decay in RIDGES}
-    right = {decay: _placed(fit, cache) for decay, fit in made.items()}
-    say(f"knobs told outright on dev by decay: {right}")
-    return made[max(right, key=right.__getitem__)]
+    return _best_decay("six knobs, outright", made, lambda fits: _placed(fits, cache), say)
 
 
-def _placed(learnt: dict[str, Linear], cache: Path) -> float:
-    """Mean correlation on the dev trials, told outright, over domains and knobs."""
-    found = []
+def _placed(learnt: dict[str, Linear], cache: Path) -> Iterator[float]:
+    """Correlations on the dev trials, told outright, a domain and knob each."""
+    for trials, described in _dev_lists(parameters.Parameters, cache):
+        told = parameters_ceiling.told(trials, {DESCRIPTION: described}, learnt)["outright"]
+        for places, knob in zip(told, trials.knobs().values(), strict=True):
+            yield pearson(places.ravel(), np.broadcast_to(knob.targets, places.shape).ravel())
+
+
+def _dev_lists(kind: type[TrialList], cache: Path) -> Iterator[tuple[TrialList, np.ndarray]]:
+    """The dev trials of a kind, domain by domain, with what was heard of their sounds, where it was."""
     for domain in DOMAINS:
-        trials = parameters.Parameters.read(FOLDER / f"{parameters.Parameters.kind}-{domain}-dev.json")
+        trials = kind.read(FOLDER / f"{kind.kind}-{domain}-dev.json")
         described = kept(trials, DESCRIPTION, cache)
         if described is not None:
-            told = parameters_ceiling.told(trials, {DESCRIPTION: described}, learnt)["outright"]
-            for places, knob in zip(told, trials.knobs().values(), strict=True):
-                found.append(pearson(places.ravel(), np.broadcast_to(knob.targets, places.shape).ravel()))
-    return round(float(np.mean(found)), 4) if found else 0.0
+            yield trials, described
+
+
+def _best_decay(
+    what: str,
+    made: Mapping[float, dict[str, Linear]],
+    judge: Callable[[dict[str, Linear]], Iterator[float]],
+    say: Callable[[str], None],
+) -> dict[str, Linear]:
+    """The fits that are right most often on dev; the first, where nothing was heard of dev."""
+    right = {}
+    for decay, fit in made.items():
+        scores = list(judge(fit))
+        right[decay] = round(float(np.mean(scores)), 4) if scores else 0.0
+    say(f"ceiling of the {what} on dev by decay: {right}")
+    return made[max(right, key=right.__getitem__)]
 
 
 def _heard(

@@ -201,6 +201,17 @@ def test_a_usual_rail_leaves_most_knobs_where_they_mostly_stand():
             assert span.low <= value <= span.high
 
 
+@pytest.mark.parametrize("effect", rails.USUAL)
+def test_where_knobs_mostly_stand_is_where_the_plugin_puts_them(effect):
+    import pedalboard
+
+    plugin = getattr(pedalboard, effects._PEDALBOARD[effect])()
+    for knob, value in rails.USUAL[effect].items():
+        # a compressor at the plugin's own 1:1 does nothing
+        expected = 4.0 if (effect, knob) == ("compressor", "ratio") else getattr(plugin, knob)
+        assert value == pytest.approx(expected, abs=1e-3), knob
+
+
 def test_relatives_are_none_of_the_ten():
     used = {step["effect"] for chain in drawn(200, kind="R") for step in chain["steps"]}
     assert used >= set(relatives.RELATIVES) and not used & set(effects.RETRIEVAL)

@@ -105,18 +105,12 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, mix: M
     """Ten chains and their renders [chain][content]; a chain that leaves silence is drawn again."""
     planned: list[dict] = []
     sounds: list[list[np.ndarray]] = []
-    rungs: list[dict] = []
     rail = rails.draw(rng, mode == "usual") if mode in ("rail", "usual") else None
-    if rail:
-        rungs = rails.rungs(rng, rail, CHAINS)
+    rungs = rails.rungs(rng, rail, CHAINS) if rail else []
     floors = [float(np.square(content).mean()) * 10 ** (SILENT_DB / 10) for content in dry]
     while len(planned) < CHAINS:
         if mode == "ladder" and not planned and not rungs:
-            kinds = [k for k in _LADDER_KINDS if not mix.without_retrieval or k != "A"]
-            whole = chains.draw(rng, str(rng.choice(kinds)), mix.without_retrieval)
-            if rng.random() < ALONE_CHANCE:
-                whole = {**whole, "steps": [whole["steps"][rng.integers(len(whole["steps"]))]]}
-            rungs = chains.ladder(rng, whole, CHAINS)
+            rungs = _ladder(rng, mix)
         if rungs:
             chain = rungs.pop()
         else:
@@ -133,6 +127,15 @@ def _rendered(mode: str, dry: list[np.ndarray], rng: np.random.Generator, mix: M
             planned.append(chain)
             sounds.append(wet)
     return planned, sounds
+
+
+def _ladder(rng: np.random.Generator, mix: Mix) -> list[dict]:
+    """Chains that differ in one or two knobs of a chain, or of a single effect of it."""
+    kinds = [k for k in _LADDER_KINDS if not mix.without_retrieval or k != "A"]
+    chain = chains.draw(rng, str(rng.choice(kinds)), mix.without_retrieval)
+    if rng.random() < ALONE_CHANCE:
+        chain = {**chain, "steps": [chain["steps"][rng.integers(len(chain["steps"]))]]}
+    return chains.ladder(rng, chain, CHAINS)
 
 
 def _another(mode: str, planned: list[dict], rng: np.random.Generator, mix: Mix) -> dict | None:

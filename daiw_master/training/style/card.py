@@ -28,8 +28,8 @@ KINDS = {
 }
 #: Sorts of block in words, where their name says too little.
 MODES = {
-    "rail": "one knob of one effect at ten places, the others held anywhere",
-    "usual": "one knob of one effect at ten places, the others mostly near the plugin's defaults",
+    "rail": "on rails (one knob of one effect at ten places, the others held anywhere)",
+    "usual": "on rails (one knob of one effect at ten places, the others mostly near the plugin's defaults)",
 }
 
 

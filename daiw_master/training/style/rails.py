@@ -1,7 +1,8 @@
 """One knob of one effect at many places, the others held: how finely a style tells how far it is turned.
 
 Every ear that is to find a setting again must hear such differences. What the other knobs are held at is
-drawn anew for each rail, and one rail in four has a second effect on it that stays as it is.
+drawn anew for each rail: anywhere, one rail in four with a second effect that stays as it is; or where
+they mostly stand (`usual`).
 """
 
 from __future__ import annotations
