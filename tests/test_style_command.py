@@ -132,3 +132,68 @@ def test_mono_and_stereo_of_the_same_sound_differ_in_the_side(tmp_path):
     assert torch.isfinite(torch.from_numpy(style_of(narrow).embedding)).all()
     told = json.loads(run("style", "compare", wide, narrow, "--json").stdout)
     assert told["side"] < told["mid"]
+
+
+CHAIN = """
+chain:
+  - effect: pedalboard_low_shelf_filter
+    name: shelf
+    search: {gain_db: [-18, 18]}
+    pin: {cutoff_frequency_hz: 300}
+  - effect: pedalboard_reverb
+    name: room
+    search: [damping]
+    pin: {wet_level: 0, dry_level: 0.5}
+"""
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    """Six pieces, a click too short for a style, and a chain of which one knob sounds, one not."""
+    place = tmp_path_factory.mktemp("music")
+    (place / "songs").mkdir()
+    for seed in range(6):
+        write_audio(Audio(0.3 * signals.music(4.0, seed=seed)[0], RATE), place / "songs" / f"{seed}.wav")
+    write_audio(Audio(0.3 * signals.music(0.7, seed=9)[0], RATE), place / "songs" / "click.wav")
+    write_audio(Audio(0.3 * signals.music(4.0, seed=12)[0], RATE), place / "record.wav")
+    (place / "strip.yaml").write_text(CHAIN)
+    return place
+
+
+def test_a_chain_is_rehearsed_and_read_off_a_record(music):
+    out = music / "strip.rehearsal"
+    done = run(
+        "style",
+        "rehearse",
+        music / "strip.yaml",
+        music / "songs",
+        "-o",
+        out,
+        "--sounds",
+        "120",
+        "--seed",
+        "3",
+    )
+    assert done.exit_code == 0, done.output
+    assert "120 sounds of 6 pieces" in done.stdout and "hears      shelf.gain_db: give or take" in done.stdout
+    assert "left out   click.wav: shorter than" in done.stderr
+    told = run("style", "read", music / "record.wav", out)
+    assert told.exit_code == 0 and "reads      shelf.gain_db" in told.stdout
+    assert "--set shelf.gain_db=" in told.stdout and "unheard    room.damping" in told.stdout
+    printed = json.loads(run("style", "read", music / "record.wav", out, "--json").stdout)
+    knob = printed["knobs"]["shelf.gain_db"]
+    assert -18 <= knob["value"] <= 18 and knob["told"] > 0.5 and 0 < knob["spread"] < 0.5
+    assert printed["settings"]["shelf.cutoff_frequency_hz"] == 300
+
+
+def test_what_cannot_be_rehearsed_or_read_is_one_line(music, folder, tmp_path):
+    chain, songs = music / "strip.yaml", music / "songs"
+    rehearse = ("style", "rehearse")
+    assert "ends in .rehearsal" in refused(*rehearse, chain, songs, "-o", tmp_path / "strip.txt")
+    assert "no MIDI and no recordings" in refused(*rehearse, chain, tmp_path, "-o", tmp_path / "a.rehearsal")
+    out = tmp_path / "a.rehearsal"
+    assert "notes.txt: music is" in refused(*rehearse, chain, folder / "notes.txt", "-o", out)
+    assert "1 piece to rehearse on" in refused(*rehearse, chain, songs / "0.wav", "-o", out)
+    assert "0.wav" in refused(*rehearse, songs / "0.wav", songs, "-o", out)
+    assert "holds no rehearsal" in refused("style", "read", music / "record.wav", chain)
+    assert not list(tmp_path.iterdir())

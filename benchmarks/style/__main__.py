@@ -1,4 +1,4 @@
-"""`python -m benchmarks.style zero-shot|retrieval|parameters|transfer|prepare|draw|fit-baselines ...`."""
+"""`python -m benchmarks.style COMMAND ...`: the four questions, and what makes their trials and baselines."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": ("trial_commands", "prepare_command"),
     "draw": ("trial_commands", "draw_command"),
     "fit-baselines": ("fit_baselines", "main"),
+    "rehearse": ("rehearsed", "main"),
 }
 
 

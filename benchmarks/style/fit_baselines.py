@@ -14,15 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.style import fits, parameters, parameters_ceiling, quick, training_sounds, zero_shot
+from benchmarks.style import fits, quick, training_sounds, zero_shot
 from benchmarks.style.cache import DESCRIPTION, features, kept
 from benchmarks.style.clips import Shelf
 from benchmarks.style.fits import Linear
 from benchmarks.style.methods import FITS, unit
-from benchmarks.style.parameters_scores import pearson
 from benchmarks.style.sources import DOMAINS, shelf
 from benchmarks.style.styles import RENDERED, WARMS
-from benchmarks.style.trial_list import FOLDER, TrialList
+from benchmarks.style.trial_list import FOLDER
 from benchmarks.style.zero_shot_scores import ceiling, ceilings
 
 #: Chains a domain, and clips a domain for the five styles' classifier.
@@ -32,9 +31,6 @@ WHITENED = (10, 15, 20, 30, 40, 60)
 #: LDA is tried with so many axes and so much shrinkage each.
 DISCRIMINANTS, SHRINKAGES = (4, 8, 16, 32, 64), (0.01, 0.1, 0.5, 2.0)
 DESCRIPTOR_AXES = 100
-#: Sounds of each knob of the parameter task, and the decays its regressions are tried with.
-TURNED = {"midi": 1000, "audio": 700, "speech": 300}
-RIDGES = (30.0, 100.0, 300.0, 1000.0)
 #: Weight decays the five styles' classifier is tried with.
 DECAYS = (0.003, 0.01, 0.03, 0.1, 0.3)
 #: Blocks of 40 renders the descriptor's fits read.
@@ -64,7 +60,6 @@ def main(arguments: Sequence[str]) -> int:
     heard, labels = _training(given, cache, said)
     learnt = learn_meters(heard, labels, judge) | learn_descriptor(*_blocks(given), judge)
     learnt |= _styles(given, cache, said)
-    learnt |= _knobs(given, cache, said)
     fits.write(given.output, learnt)
     said(f"{given.output}: {', '.join(learnt)} from {len(labels)} sounds")
     return 0
@@ -152,61 +147,21 @@ def _styles(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) 
         styles += list(RENDERED) * len(trials.clips)
     heard, names = _whole({DESCRIPTION: np.concatenate(described)}, np.array(styles))
     made = {decay: ceilings(heard[DESCRIPTION], list(names), decay) for decay in DECAYS}
-    return _best_decay("five styles", made, lambda fits: _named(fits, cache), say)
+    right = {}
+    for decay, fit in made.items():
+        scores = list(_named(fit, cache))
+        right[decay] = round(float(np.mean(scores)), 4) if scores else 0.0
+    say(f"ceiling of the five styles on dev by decay: {right}")
+    return made[max(right, key=right.__getitem__)]
 
 
 def _named(learnt: dict[str, Linear], cache: Path) -> Iterator[float]:
     """Shares of the dev sounds whose style the classifiers name, a domain and warm each."""
-    for trials, described in _dev_lists(zero_shot.ZeroShot, cache):
-        yield from (ceiling(trials, {DESCRIPTION: described}, learnt, warm) for warm in WARMS)
-
-
-def _knobs(given: argparse.Namespace, cache: Path, say: Callable[[str], None]) -> dict[str, Linear]:
-    """The parameter task's ceiling: train clips through its very knobs, and regressions told where."""
-    described, rows = [], []
     for domain in DOMAINS:
-        each = max(20, round(given.share * TURNED[domain]))
-        sounds = parameters_ceiling.draw(
-            shelf(given.data, "train", domain), domain, each=each, seed=given.seed
-        )
-        described.append(_heard(sounds, given, cache, say, (DESCRIPTION,))[DESCRIPTION])
-        rows += sounds.body["sounds"]
-    heard, order = _whole({DESCRIPTION: np.concatenate(described)}, np.arange(len(rows)))
-    knobs, places = [rows[i][0] for i in order], np.array([rows[i][2] for i in order])
-    made = {decay: parameters_ceiling.learn(heard[DESCRIPTION], knobs, places, decay) for decay in RIDGES}
-    return _best_decay("six knobs, outright", made, lambda fits: _placed(fits, cache), say)
-
-
-def _placed(learnt: dict[str, Linear], cache: Path) -> Iterator[float]:
-    """Correlations on the dev trials, told outright, a domain and knob each."""
-    for trials, described in _dev_lists(parameters.Parameters, cache):
-        told = parameters_ceiling.told(trials, {DESCRIPTION: described}, learnt)["outright"]
-        for places, knob in zip(told, trials.knobs().values(), strict=True):
-            yield pearson(places.ravel(), np.broadcast_to(knob.targets, places.shape).ravel())
-
-
-def _dev_lists(kind: type[TrialList], cache: Path) -> Iterator[tuple[TrialList, np.ndarray]]:
-    """The dev trials of a kind, domain by domain, with what was heard of their sounds, where it was."""
-    for domain in DOMAINS:
-        trials = kind.read(FOLDER / f"{kind.kind}-{domain}-dev.json")
+        trials = zero_shot.ZeroShot.read(FOLDER / f"zero-shot-{domain}-dev.json")
         described = kept(trials, DESCRIPTION, cache)
         if described is not None:
-            yield trials, described
-
-
-def _best_decay(
-    what: str,
-    made: Mapping[float, dict[str, Linear]],
-    judge: Callable[[dict[str, Linear]], Iterator[float]],
-    say: Callable[[str], None],
-) -> dict[str, Linear]:
-    """The fits that are right most often on dev; the first, where nothing was heard of dev."""
-    right = {}
-    for decay, fit in made.items():
-        scores = list(judge(fit))
-        right[decay] = round(float(np.mean(scores)), 4) if scores else 0.0
-    say(f"ceiling of the {what} on dev by decay: {right}")
-    return made[max(right, key=right.__getitem__)]
+            yield from (ceiling(trials, {DESCRIPTION: described}, learnt, warm) for warm in WARMS)
 
 
 def _heard(

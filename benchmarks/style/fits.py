@@ -71,14 +71,6 @@ def discriminants(x: np.ndarray, labels: np.ndarray, components: int, shrinkage:
     return Linear(first.mean, first.deviation, axes[:, ::-1][:, :components])
 
 
-def regression(x: np.ndarray, y: np.ndarray, decay: float) -> Linear:
-    """Ridge regression of y (count,) on z-scored x; `decay` counts as so many sounds of no news."""
-    first = z_score(x)
-    z = first(x)
-    matrix = np.linalg.solve(z.T @ z + decay * np.eye(z.shape[1]), z.T @ (y - y.mean()))
-    return Linear(first.mean, first.deviation, matrix[:, None], np.array([y.mean() - z.mean(0) @ matrix]))
-
-
 def classifier(x: np.ndarray, labels: np.ndarray, decay: float = 1e-2) -> Linear:
     """Multinomial logistic regression; what comes out are logits of the labels 0, 1, ..."""
     import torch

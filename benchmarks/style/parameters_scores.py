@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.style import parameters_ceiling
+from benchmarks.style import rehearsed
 from benchmarks.style.methods import Method, embedded
 from benchmarks.style.parameters import Parameters, by_grid, by_search
 from benchmarks.style.scores import bootstrap
 from benchmarks.style.tables import Table, interval, share
+
+#: A listener's row that has rehearsed the knobs; the rows that are ours.
+_REHEARSED = "{} rehearsed"
+OURS = ("ours", _REHEARSED.format("ours"))
 
 
 def pearson(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -26,12 +31,12 @@ def spearman(found: np.ndarray, wanted: np.ndarray) -> float:
     return pearson(rankdata(found), rankdata(wanted))
 
 
-#: Rows of the ceiling, by what the regression is asked.
-CEILING = {"compared": "told each knob, compared", "outright": "told each knob, outright"}
-
-
 def scored(
-    trials: Parameters, methods: Sequence[Method], features: Mapping[str, np.ndarray], learnt: Mapping
+    trials: Parameters,
+    methods: Sequence[Method],
+    features: Mapping[str, np.ndarray],
+    ears: rehearsed.Ears,
+    weights: Path | None = None,
 ) -> dict:
     """Everything a table or a JSON file says: by knob and method, by the grid and by the search."""
     knobs = trials.knobs()
@@ -56,18 +61,20 @@ def scored(
             for name, ways in found.items()
         },
         "chance": _one(guess, wanted, knobs),
-        "ceiling": {
-            way: _one(positions, wanted, knobs)
-            for way, positions in parameters_ceiling.told(trials, features, learnt).items()
-        },
     }
-    if "ours" in found:
-        clips = np.array([own for own, _ in trials.body["pairs"]])
-        told["against"] = {
-            name: _against(found["ours"]["grid"], ways["grid"], wanted, list(knobs), clips)
-            for name, ways in found.items()
-            if name != "ours"
-        }
+    read = rehearsed.read(trials, features, ears, weights)
+    told["rehearsed"] = {name: _one(positions, wanted, knobs) for name, positions in read.items()}
+    clips = np.array([own for own, _ in trials.body["pairs"]])
+    others = {name: ways["grid"] for name, ways in found.items() if name != "ours"}
+    others |= {_REHEARSED.format(name): positions for name, positions in read.items() if name != "ours"}
+    for key, ours in (
+        ("against", found.get("ours", {}).get("grid")),
+        ("against rehearsed", read.get("ours")),
+    ):
+        if ours is not None:
+            told[key] = {
+                name: _against(ours, theirs, wanted, list(knobs), clips) for name, theirs in others.items()
+            }
     return told
 
 
@@ -110,47 +117,58 @@ def _against(
 
 
 def table(told: dict, methods: Sequence[Method]) -> Table:
-    """One line a method: Pearson by knob; mean Pearson, Spearman and error; what the search reaches."""
+    """One line a method: Pearson by knob; mean Pearson, Spearman and error; what the search reaches; and
+
+    how far ours stand above it, by likeness and rehearsed.
+    """
     knobs = told["knobs"]
-    heads = ("", *knobs, "Pearson", "Spearman", "MSE", "CMA-ES", "ours -", "95 %")
+    heads = ("", *knobs, "Pearson", "Spearman", "MSE", "CMA-ES", "ours -", "95 %", "rehearsed -", "95 %")
+    titles = _titles(methods)
+    lines = [(method.name, told["methods"][method.name]["grid"]) for method in methods]
+    lines += [(_REHEARSED.format(name), one) for name, one in told["rehearsed"].items()]
+    if told["rehearsed"]:
+        lines.sort(key=lambda line: line[0] not in OURS)  # both of ours on top
     rows = []
-    for method in methods:
-        grid, search = (told["methods"][method.name][way] for way in ("grid", "search"))
-        versus = told.get("against", {}).get(method.name, {}).get("mean")
+    for name, one in [*lines, ("any position", told["chance"])]:
+        searched = told["methods"].get(name, {}).get("search")
         rows.append(
             [
-                method.title,
-                *(share(grid[knob]["pearson"]) for knob in knobs),
-                share(grid["mean"]["pearson"]),
-                share(grid["mean"]["spearman"]),
-                share(grid["mean"]["mse"]),
-                share(search["mean"]["pearson"]),
-                *((share(versus["difference"]), interval(versus["interval"])) if versus else ("", "")),
-            ]
-        )
-    rest = {CEILING[way]: one for way, one in told["ceiling"].items()} | {"any position": told["chance"]}
-    for name, one in rest.items():
-        rows.append(
-            [
-                name,
+                titles.get(name, name),
                 *(share(one[knob]["pearson"]) for knob in knobs),
                 *(share(one["mean"][score]) for score in ("pearson", "spearman", "mse")),
-                *[""] * 3,
+                share(searched["mean"]["pearson"]) if searched else "",
+                *_above(told.get("against", {}).get(name)),
+                *_above(told.get("against rehearsed", {}).get(name)),
             ]
         )
     title = (
         f"Parameter estimation, {told['domain']} ({told['split']}): {told['trials']} trials a knob, Pearson"
     )
-    return Table(title, heads, rows, [_lost(told, methods)] if "against" in told else [])
+    notes = [
+        f"A baseline is higher than {who} in: {_lost(told[key], knobs, titles)}"
+        for key, who in (("against", "ours"), ("against rehearsed", "ours, rehearsed"))
+        if key in told
+    ]
+    return Table(title, heads, rows, notes)
 
 
-def _lost(told: dict, methods: Sequence[Method]) -> str:
+def _titles(methods: Sequence[Method]) -> dict[str, str]:
+    titles = {method.name: method.title for method in methods}
+    return titles | {_REHEARSED.format(name): row.title for name, row in rehearsed.LISTENERS.items()}
+
+
+def _above(versus: dict | None) -> tuple[str, str]:
+    if versus is None:
+        return ("", "")
+    return share(versus["mean"]["difference"]), interval(versus["mean"]["interval"])
+
+
+def _lost(against: dict, knobs: Sequence[str], titles: Mapping[str, str]) -> str:
     found = []
-    for method in methods:
-        for knob in told["knobs"] if method.family != "ours" else ():
-            versus = told["against"][method.name][knob]
-            if versus["difference"] < 0:
-                low, high = versus["interval"]
+    for name, versus in against.items():
+        for knob in knobs:
+            if versus[knob]["difference"] < 0:
+                low, high = versus[knob]["interval"]
                 sure = "surely" if high < 0 else "perhaps"
-                found.append(f"{method.title} at {knob} ({sure}: {share(-high)} to {share(-low)})")
-    return f"A baseline is higher in: {'; '.join(found) or 'no cell'}"
+                found.append(f"{titles[name]} at {knob} ({sure}: {share(-high)} to {share(-low)})")
+    return "; ".join(found) or "no cell"

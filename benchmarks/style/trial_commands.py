@@ -10,6 +10,7 @@ from benchmarks.style import (
     command,
     parameters,
     parameters_scores,
+    rehearsed,
     retrieval,
     retrieval_scores,
     sources,
@@ -18,6 +19,7 @@ from benchmarks.style import (
 )
 from benchmarks.style.clips import Shelf
 from benchmarks.style.trial_list import FOLDER, TrialList
+from daiw_master.neural.encoder import style_encoder
 
 #: Trials of a frozen list and of one drawn from somebody's own files.
 TRIALS = {"dev": 150, "test": 400}
@@ -59,10 +61,11 @@ def parameters_command(arguments: Sequence[str]) -> int:
     made = command.parser("parameters", parameters.__doc__ or "")
     made.add_argument("--vst3", action="store_true", help="knobs of Zam's plugins instead of pedalboard's")
     given = made.parse_args(arguments)
-    methods, learnt = command.columns(given)
+    methods, _ = command.columns(given)
+    ears = rehearsed.kept(style_encoder(given.weights).digest)
 
     def judged(trials: parameters.Parameters, heard: dict) -> tuple[dict, list]:
-        told = parameters_scores.scored(trials, methods, heard, learnt)
+        told = parameters_scores.scored(trials, methods, heard, ears, given.weights)
         return told, [parameters_scores.table(told, methods)]
 
     return _asked(given, "parameters", "parameters-vst3" if given.vst3 else "parameters", judged)

@@ -15,6 +15,8 @@ from daiw_master.errors import InputError, WriteError
 
 #: What `nearest` looks at in a folder.
 _SOUNDS = (".wav", ".flac", ".aiff", ".aif", ".mp3", ".ogg", ".style")
+#: `read` asks for a knob of which at least this share of the variance could be told.
+_HEARD = 0.1
 
 
 @contextlib.contextmanager
@@ -118,6 +120,94 @@ def nearest(sound: str, among: tuple[Path, ...], as_json: bool) -> None:
         return
     for cosine, name in found:
         click.echo(f"{cosine:>7.3f}  {name}")
+
+
+@style.command()
+@click.argument("chain", metavar="CHAIN", type=click.Path(path_type=Path))
+@click.argument("music", metavar="MUSIC...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: CHAIN's name.rehearsal.")
+@click.option("--sounds", default=3000, show_default=True, help="How many sounds to hear.")
+@click.option("--soundfont", type=click.Path(path_type=Path), help="What plays the MIDI among the music.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, other settings heard.")
+def rehearse(
+    chain: Path, music: tuple[Path, ...], output: Path | None, sounds: int, soundfont: Path | None, seed: int
+) -> None:
+    """Turn the knobs of a chain file on your music until they can be read off a record (style read)."""
+    with listening():
+        from daiw_master.cli.progress import progress_line
+        from daiw_master.refine.ito.music import LEAD_S, dry_windows, music_files
+        from daiw_master.refine.ito.rehearsal import STYLE_RATE
+        from daiw_master.refine.ito.rehearsal import rehearse as rehearsed
+        from daiw_master.refine.ito.rehearsal_file import SUFFIX, rehearsal_place, write_rehearsal
+        from daiw_master.stack.chain_file import read_chain
+
+    target = Path(chain.name).with_suffix(SUFFIX) if output is None else output
+    rehearsal_place(target)
+    wanted, files, show = read_chain(chain), music_files(music), progress_line()
+    if not wanted.free:
+        raise InputError(f"{chain}: no knob is searched, so there is nothing to rehearse")
+    pieces = []
+    for number, file in enumerate(files):
+        show(f"playing {file.name}", number / len(files))
+        try:
+            pieces.append(dry_windows(file, soundfont))
+        except InputError as refusal:  # a folder of music may hold a click or a broken file
+            show("", 1.0)
+            click.echo(f"{'left out':<10} {refusal}", err=True)
+    made = rehearsed(
+        wanted.placed, pieces, free=wanted.free, start=wanted.start, sounds=sounds, seed=seed,
+        lead=round(LEAD_S * STYLE_RATE), progress=lambda done, of: show(f"{done} of {of} sounds", done / of),
+    )  # fmt: skip
+    show("", 1.0)
+    write_rehearsal(made, target)
+    click.echo(f"{'rehearsed':<10} {made.sounds} sounds of {made.pieces} pieces")
+    for name, spread, told in zip(made.knobs, made.ear.line.spread, made.ear.line.told, strict=True):
+        click.echo(f"{'hears':<10} {name}: {_off(made.knobs[name], spread)}, {told:.0%} of its turns told")
+    click.echo(f"{'written':<10} {target}")
+
+
+@style.command()
+@click.argument("sound", metavar="SOUND", type=click.Path(path_type=Path))
+@click.argument("rehearsal", metavar="REHEARSAL", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def read(sound: Path, rehearsal: Path, as_json: bool) -> None:
+    """Read off a record where the knobs of a rehearsed chain would have stood."""
+    with listening():
+        from daiw_master.files import open_sound
+        from daiw_master.neural.windows import windows_of
+        from daiw_master.refine.ito.rehearsal_file import read_rehearsal
+
+    known = read_rehearsal(rehearsal)
+    found = known.read(windows_of(open_sound(sound), sound.name))
+    if as_json:
+        told = {
+            name: {"value": found.settings[name], "spread": found.spreads[name], "told": found.told[name]}
+            for name in known.knobs
+        }
+        click.echo(json.dumps({"sound": sound.name, "knobs": told, "settings": found.settings}, indent=2))
+        return
+    for name, param in known.knobs.items():
+        unit = f" {param.unit}" if param.unit else ""
+        click.echo(
+            f"{'reads':<10} {name} {found.settings[name]:.3g}{unit}, {_off(param, found.spreads[name])}"
+        )
+    heard = [name for name in known.knobs if found.told[name] >= _HEARD]
+    if heard:
+        asked = " ".join(f"--set {name}={found.settings[name]:.3g}" for name in heard)
+        click.echo(f"{'try':<10} {asked}")
+    deaf = [name for name in known.knobs if name not in heard]
+    if deaf:
+        click.echo(
+            f"{'unheard':<10} {', '.join(deaf)}: in the rehearsal hardly any of their turns could be told"
+        )
+
+
+def _off(param, spread: float) -> str:
+    """How far off a knob is read, in its own unit: 'give or take 3 dB', 'within a factor of 1.4'."""
+    if param.scale == "log":
+        return f"within a factor of {(param.high / param.low) ** spread:.2g}"
+    unit = f" {param.unit}" if param.unit else ""
+    return f"give or take {spread * (param.high - param.low):.2g}{unit}"
 
 
 def _named(text: str):

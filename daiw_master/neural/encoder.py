@@ -92,10 +92,28 @@ class StyleEncoder(nn.Module):
 
     def parts(self, described: torch.Tensor) -> list[torch.Tensor]:
         """What each network makes of described sounds: mids first, then sides, not yet of unit length."""
+        return [net(own) for net, own in self._fed(described)]
+
+    def noticed(self, described: torch.Tensor) -> torch.Tensor:
+        """All that is noticed on the way to an embedding, (batch, count): the numbers themselves, then each
+
+        network's two hidden layers. An embedding forgets what was the music's more often than the
+        production's (how large the room was where musicians played); this has not forgotten it yet.
+        """
+        found = [described]
+        for net, own in self._fed(described):
+            for layer in list(net)[:-1]:
+                own = layer(own)
+                if isinstance(layer, nn.GELU):
+                    found.append(own)
+        return torch.cat(found, -1)
+
+    def _fed(self, described: torch.Tensor) -> list[tuple[Perceptron, torch.Tensor]]:
+        """Each network with its share of the numbers, as far from usual as they were in its training."""
         against = zip(self.mean, self.scale, strict=True)
         z = [((described - mean) * scale).clamp(-FARTHEST, FARTHEST) for mean, scale in against]
-        mids = [net(own[:, : self.split]) for net, own in zip(self.mid, z, strict=True)]
-        return mids + [net(own[:, self.split :]) for net, own in zip(self.side, z, strict=True)]
+        mids = [(net, own[:, : self.split]) for net, own in zip(self.mid, z, strict=True)]
+        return mids + [(net, own[:, self.split :]) for net, own in zip(self.side, z, strict=True)]
 
 
 def load_encoder(path: Path) -> StyleEncoder:

@@ -5,7 +5,8 @@ knobs. Here knobs move on the scale they are heard on, every candidate hears the
 holds them near where they came from, and gradients lead where they are true.
 """
 
+from daiw_master.refine.ito.rehearsal import Reading, Rehearsal, rehearse
 from daiw_master.refine.ito.search import Found, sound_like
 from daiw_master.refine.ito.windows import choose_windows
 
-__all__ = ["Found", "choose_windows", "sound_like"]
+__all__ = ["Found", "Reading", "Rehearsal", "choose_windows", "rehearse", "sound_like"]
