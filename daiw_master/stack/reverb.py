@@ -39,6 +39,8 @@ _FADE_DB = 6.0
 _AFTER_S = 0.17
 #: Rooms that are built at once.
 ROOMS_AT_ONCE = 2
+#: So many bins are turned by one table, times one entry of another.
+_FINE = 512
 
 
 def response(
@@ -226,9 +228,23 @@ def _paths(
     power = spectrum.real.square() + spectrum.imag.square()
     energy = (power * torch.from_numpy(_music_weight(rate, size)).to(power)).sum((-2, -1), keepdim=True)
     # A delay of any fraction of a sample, and the calibration.
-    turn, level = hz * (-2 * math.pi / 1000) * predelay_ms, energy.rsqrt()
-    later = torch.complex(level * torch.cos(turn), level * torch.sin(turn))
+    later = _turned(energy.rsqrt(), predelay_ms * (-2 * math.pi / 1000 * rate / size), len(hz))
     return torch.fft.irfft(spectrum * later, size)[..., :samples]
+
+
+def _turned(level: torch.Tensor, step: torch.Tensor, bins: int) -> torch.Tensor:
+    """level * exp(j step k) for bins k = 0, 1, ...: (rooms, 1, bins) from (rooms, 1, 1).
+
+    As products of a coarse turn and a fine one, both in double precision: two short tables in place of a
+    sine and a cosine for every bin, whose arguments single precision would round by a thousandth of a turn.
+    """
+    step = step.double()
+    fine = torch.arange(_FINE, dtype=step.dtype, device=step.device)
+    coarse = torch.arange(-(-bins // _FINE), dtype=step.dtype, device=step.device) * _FINE
+    near, far = (torch.polar(torch.ones_like(k), k) for k in (step * fine, step * coarse))
+    kind = torch.complex64 if level.dtype == torch.float32 else torch.complex128
+    far = (level * far).to(kind)
+    return (far.unsqueeze(-1) * near.to(kind).unsqueeze(-2)).flatten(-2)[..., :bins]
 
 
 @lru_cache(maxsize=16)

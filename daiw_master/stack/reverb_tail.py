@@ -40,6 +40,8 @@ EARLY_TAPS = (
 
 #: The diffuse field needs a few milliseconds to build up; without it the tail starts with a click.
 BUILD_UP_MS = 8.0
+#: After so many times that, what is missing of it (e^-40) is less than float64 can tell from nothing.
+BUILT_UP = 40
 #: The last part of the tail, below -54 dB, in which it fades to nothing.
 FADE_OUT = 0.1
 #: Crossovers between the tail's bands reach this far (octaves) to either side of an edge.
@@ -90,13 +92,22 @@ def tail(decays_s: torch.Tensor, rate: int) -> torch.Tensor:
     for band in range(decays_s.shape[-1]):
         envelope = starts[..., band, :, :] * shape[..., band, :, :]
         sound = torch.addcmul(sound, noise[band], envelope.unsqueeze(-3))
-    sound = sound.flatten(-2)[..., :samples]
-    time = torch.arange(samples, dtype=slope.dtype, device=slope.device) / rate
-    # The end fades out: a step there, 60 dB down, would still be a step when a decay turns a little.
-    left = ((1 - time / decays_s.amax(-1, keepdim=True)) / FADE_OUT).clamp(0, 1)
-    begun = 1 - torch.exp(-(time + 0.5 / rate) * (1000 / BUILD_UP_MS))
-    sound = sound * (begun * left.square() * (3 - 2 * left)).unsqueeze(-2)
+    sound = sound.flatten(-2)[..., :samples] * _outline(decays_s.amax(-1), samples, rate).unsqueeze(-2)
     return sound / sound.square().sum((-2, -1), keepdim=True).sqrt()
+
+
+def _outline(longest_s: torch.Tensor, samples: int, rate: int) -> torch.Tensor:
+    """How the field builds up and its end fades out: (..., samples), one everywhere between."""
+    # the build-up is one, to the last bit, after some time; no exponential is taken from there on
+    built = min(samples, math.ceil(BUILT_UP * BUILD_UP_MS / 1000 * rate))
+    time = torch.arange(samples, dtype=longest_s.dtype, device=longest_s.device) / rate
+    begun = 1 - torch.exp(-(time[:built] + 0.5 / rate) * (1000 / BUILD_UP_MS))
+    # The end fades out: a step there, 60 dB down, would still be a step when a decay turns a little.
+    first = min(samples, max(0, math.floor((1 - FADE_OUT) * float(longest_s.detach().min()) * rate) - 1))
+    left = ((1 - time[first:] / longest_s.unsqueeze(-1)) / FADE_OUT).clamp(0, 1)
+    fade = left.square() * (3 - 2 * left)
+    ahead = fade.new_ones(*fade.shape[:-1], first)
+    return torch.cat([ahead, fade], -1) * torch.cat([begun, begun.new_ones(samples - built)])
 
 
 @lru_cache(maxsize=6)

@@ -96,7 +96,7 @@ class Rehearsal:
     pieces: int
 
     def read(self, windows: torch.Tensor, weights: Path | None = None) -> Reading:
-        """Read the settings off a sound: windows (windows, 1 or 2, time) at 48 kHz, their mean counts.
+        """Read the settings off a sound: windows (windows, 1 or 2, time) at 48 kHz, their readings averaged.
 
         InputError where the rehearsal listened with another encoder, or the sound is silent.
         """
@@ -104,10 +104,11 @@ class Rehearsal:
             raise InputError(
                 "this rehearsal listened with another encoder than this version's: rehearse again"
             )
-        heard = Noticed(weights=weights)(windows[None]).double().numpy()
-        if not np.isfinite(heard).all():
+        heard = Noticed(weights=weights)(windows[:, None]).numpy()
+        heard = heard[np.isfinite(heard).all(1)]
+        if not len(heard):
             raise InputError("the sound is silent, or not finite: no settings can be read off it")
-        turns = self.turns(heard)[0]
+        turns = self.turns(heard).mean(0)
         settings = {
             name: min(max(float(param.physical(turn)), param.low), param.high)  # rounding at the ends
             for (name, param), turn in zip(self.knobs.items(), turns.tolist(), strict=True)
