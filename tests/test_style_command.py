@@ -195,5 +195,6 @@ def test_what_cannot_be_rehearsed_or_read_is_one_line(music, folder, tmp_path):
     assert "notes.txt: music is" in refused(*rehearse, chain, folder / "notes.txt", "-o", out)
     assert "1 piece to rehearse on" in refused(*rehearse, chain, songs / "0.wav", "-o", out)
     assert "0.wav" in refused(*rehearse, songs / "0.wav", songs, "-o", out)
+    assert "7 sounds to rehearse with" in refused(*rehearse, chain, songs, "-o", out, "--sounds", "7")
     assert "holds no rehearsal" in refused("style", "read", music / "record.wav", chain)
     assert not list(tmp_path.iterdir())

@@ -136,13 +136,14 @@ def rehearse(
     with listening():
         from daiw_master.cli.progress import progress_line
         from daiw_master.refine.ito.music import LEAD_S, dry_windows, music_files
-        from daiw_master.refine.ito.rehearsal import STYLE_RATE
+        from daiw_master.refine.ito.rehearsal import STYLE_RATE, enough
         from daiw_master.refine.ito.rehearsal import rehearse as rehearsed
         from daiw_master.refine.ito.rehearsal_file import SUFFIX, rehearsal_place, write_rehearsal
         from daiw_master.stack.chain_file import read_chain
 
     target = Path(chain.name).with_suffix(SUFFIX) if output is None else output
     rehearsal_place(target)
+    enough(sounds)  # before the music is played
     wanted, files, show = read_chain(chain), music_files(music), progress_line()
     if not wanted.free:
         raise InputError(f"{chain}: no knob is searched, so there is nothing to rehearse")

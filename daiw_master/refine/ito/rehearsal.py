@@ -147,8 +147,7 @@ def rehearse(
     """
     if len(pieces) < 2:
         raise InputError(f"{len(pieces)} piece to rehearse on; needed: 2 at least, better dozens")
-    if sounds < LEAST_SOUNDS:
-        raise InputError(f"{sounds} sounds to rehearse with; needed: {LEAST_SOUNDS} at least")
+    enough(sounds)
     rng = np.random.default_rng(seed)
     order = [(piece, window) for piece, windows in enumerate(pieces) for window in range(len(windows))]
     order = [order[i] for i in rng.permutation(len(order))][:sounds]
@@ -180,6 +179,12 @@ def rehearse(
         len(whose),
         len(set(whose)),
     )
+
+
+def enough(sounds: int) -> None:
+    """InputError where so few sounds teach nothing."""
+    if sounds < LEAST_SOUNDS:
+        raise InputError(f"{sounds} sounds to rehearse with; needed: {LEAST_SOUNDS} at least")
 
 
 def drawn_turns(rng: np.random.Generator, low: np.ndarray, high: np.ndarray, count: int) -> np.ndarray:
