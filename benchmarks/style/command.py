@@ -45,6 +45,18 @@ def parser(name: str, about: str) -> argparse.ArgumentParser:
     return made
 
 
+def learner(name: str, about: str, output: Path) -> argparse.ArgumentParser:
+    """Options of the commands that learn from train clips and keep what they learnt in `output`."""
+    made = argparse.ArgumentParser(prog=f"python -m benchmarks.style {name}", description=about)
+    made.add_argument("--data", type=Path, required=True, help="folder of the dry clips")
+    made.add_argument("--cache", type=Path, help="folder for features (default: DATA/bench)")
+    made.add_argument("--output", type=Path, default=output)
+    made.add_argument("--share", type=float, default=1.0, help="share of the usual number of sounds")
+    made.add_argument("--seed", type=int, default=5)
+    made.add_argument("--processes", type=int, default=2)
+    return made
+
+
 def opened(
     given: argparse.Namespace, kind: type[TrialList], draw: Callable[[Shelf, str], TrialList]
 ) -> list[Opened]:

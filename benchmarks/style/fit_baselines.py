@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.style import fits, quick, training_sounds, zero_shot
+from benchmarks.style import command, fits, quick, training_sounds, zero_shot
 from benchmarks.style.cache import DESCRIPTION, features, kept
 from benchmarks.style.clips import Shelf
 from benchmarks.style.fits import Linear
@@ -41,15 +41,8 @@ Judge = Callable[[str, Linear], Mapping[str, float]]
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.style fit-baselines", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the dry clips")
-    parser.add_argument("--cache", type=Path, help="folder for features (default: DATA/bench)")
-    parser.add_argument("--output", type=Path, default=FITS)
-    parser.add_argument("--share", type=float, default=1.0, help="share of the usual number of sounds")
-    parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=2)
-    given = parser.parse_args(arguments)
-    cache = given.cache or given.data / "bench"
+    given = command.learner("fit-baselines", __doc__ or "", FITS).parse_args(arguments)
+    cache = command.cache_of(given)
 
     def said(line: str) -> None:
         print(line, flush=True)

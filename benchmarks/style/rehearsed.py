@@ -8,7 +8,6 @@ the trials ask.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from benchmarks.style import command
 from benchmarks.style.cache import DESCRIPTION, features
 from benchmarks.style.clips import Shelf
 from benchmarks.style.parameters import KNOBS, Parameters
@@ -26,7 +26,7 @@ from benchmarks.style.trial_list import Job, TrialList, drawn_from, one_clip_a_w
 from daiw_master.neural.encoder import style_encoder
 from daiw_master.refine.ito import ear
 from daiw_master.refine.ito.ear import Ear
-from daiw_master.refine.ito.rehearsal import DESCRIBED, drawn_turns
+from daiw_master.refine.ito.rehearsal import drawn_turns
 
 #: Sounds of every knob, by domain.
 EACH = {"midi": 3000, "audio": 2000, "speech": 1000}
@@ -47,12 +47,11 @@ class Listener:
     title: str
     feature: str
     hear: Callable[..., np.ndarray]
-    described: int
 
 
 LISTENERS = {
-    "ours": Listener("ours, rehearsed", DESCRIPTION, _noticed, DESCRIBED),
-    "mfcc": Listener("MFCC-75, rehearsed", "mfcc", lambda numbers, weights=None: numbers, 75),
+    "ours": Listener("ours, rehearsed", DESCRIPTION, _noticed),
+    "mfcc": Listener("MFCC-75, rehearsed", "mfcc", lambda numbers, weights=None: numbers),
 }
 #: The ears as they were learnt, by listener and knob, and which encoder's notice ours take.
 KEPT = Path(__file__).resolve().parent / "rehearsed.npz"
@@ -97,8 +96,8 @@ def learn(
         for knob in KNOBS:
             rows = np.flatnonzero((knobs == knob) & np.isfinite(numbers).all(1))
             turns = positions[rows].astype(float)[:, None]
-            described = min(row.described, numbers.shape[-1])
-            learnt[listener, knob] = ear.learn(row.hear(numbers[rows]), turns, works[rows], described, seed)
+            noticed = row.hear(numbers[rows])  # the feature's own numbers come first in it
+            learnt[listener, knob] = ear.learn(noticed, turns, works[rows], numbers.shape[-1], seed)
     return learnt
 
 
@@ -144,21 +143,14 @@ def kept(encoder: str, path: Path = KEPT) -> dict[tuple[str, str], Ear]:
 
 def main(arguments: Sequence[str]) -> int:
     """Turn the six knobs on train clips, once for all listeners, and keep their ears."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.style rehearse", description=main.__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the dry clips")
-    parser.add_argument("--cache", type=Path, help="folder for features (default: DATA/bench)")
-    parser.add_argument("--output", type=Path, default=KEPT)
-    parser.add_argument("--share", type=float, default=1.0, help="share of the usual number of sounds")
-    parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=2)
-    given = parser.parse_args(arguments)
+    given = command.learner("rehearse", main.__doc__ or "", KEPT).parse_args(arguments)
     parts, rows = [], []
     for domain, each in EACH.items():
         store = partial(shelf, given.data, "train", domain)
         sounds = draw(store(), domain, each=max(20, round(given.share * each)), seed=given.seed)
         wanted = [row.feature for row in LISTENERS.values()]
-        cache, say = given.cache or given.data / "bench", partial(print, flush=True)
-        parts.append(features(sounds, store, wanted, cache, processes=given.processes, say=say))
+        cache = command.cache_of(given)
+        parts.append(features(sounds, store, wanted, cache, processes=given.processes, say=command.progress))
         rows += [(knob, f"{domain}/{sounds.clips[c].work}", turn) for knob, c, turn in sounds.body["sounds"]]
     heard = {name: np.concatenate([part[row.feature] for part in parts]) for name, row in LISTENERS.items()}
     ears = learn(heard, rows, given.seed)

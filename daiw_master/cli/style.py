@@ -12,9 +12,10 @@ import click
 from daiw_master.cli.loading import loading
 from daiw_master.cli.run import one_thread_unless_told
 from daiw_master.errors import InputError, WriteError
+from daiw_master.formats import SOUND_ENDINGS
 
 #: What `nearest` looks at in a folder.
-_SOUNDS = (".wav", ".flac", ".aiff", ".aif", ".mp3", ".ogg", ".style")
+_SOUNDS = (*SOUND_ENDINGS, ".style")
 #: `read` asks for a knob of which at least this share of the variance could be told.
 _HEARD = 0.1
 

@@ -228,17 +228,17 @@ def _paths(
     power = spectrum.real.square() + spectrum.imag.square()
     energy = (power * torch.from_numpy(_music_weight(rate, size)).to(power)).sum((-2, -1), keepdim=True)
     # A delay of any fraction of a sample, and the calibration.
-    later = _turned(energy.rsqrt(), predelay_ms * (-2 * math.pi / 1000 * rate / size), len(hz))
+    later = _turned(energy.rsqrt(), predelay_ms.double() * (-2 * math.pi / 1000 * rate / size), len(hz))
     return torch.fft.irfft(spectrum * later, size)[..., :samples]
 
 
 def _turned(level: torch.Tensor, step: torch.Tensor, bins: int) -> torch.Tensor:
-    """level * exp(j step k) for bins k = 0, 1, ...: (rooms, 1, bins) from (rooms, 1, 1).
+    """level * exp(j step k) for bins k = 0, 1, ...: (rooms, 1, bins) from (rooms, 1, 1), as precise as level.
 
-    As products of a coarse turn and a fine one, both in double precision: two short tables in place of a
-    sine and a cosine for every bin, whose arguments single precision would round by a thousandth of a turn.
+    As products of a coarse turn and a fine one, from a `step` in double precision: two short tables in
+    place of a sine and a cosine for every bin. (The last bins turn by thousands of radians, which single
+    precision would round by a thousandth of one.)
     """
-    step = step.double()
     fine = torch.arange(_FINE, dtype=step.dtype, device=step.device)
     coarse = torch.arange(-(-bins // _FINE), dtype=step.dtype, device=step.device) * _FINE
     near, far = (torch.polar(torch.ones_like(k), k) for k in (step * fine, step * coarse))

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from daiw_master.errors import InputError, UnknownNameError, WriteError
+from daiw_master.neural.encoder import style_encoder
+from daiw_master.refine.ito import sound_like
 from daiw_master.refine.ito.rehearsal import SUREST, drawn_turns, rehearse
 from daiw_master.refine.ito.rehearsal_file import read_rehearsal, write_rehearsal
 from daiw_master.refine.ito.ridge import ridge
@@ -46,6 +48,17 @@ def test_settings_are_read_off_a_piece_it_never_heard(heard):
     said = reading.spreads["shelf.gain_db"]
     assert SUREST <= said < 0.25 and np.sqrt(np.mean((gain - asked_gain) ** 2)) / 48 < 2.5 * said
     assert min(reading.told.values()) > 0.5
+
+
+def test_a_reading_is_a_start_and_a_prior_for_the_search(heard):
+    settings = {**HELD, "shelf.gain_db": -12.0, "drive.drive_db": 24.0}
+    wanted = style_encoder()(run_chain(CHAIN, piece(21), RATE, settings))[0]
+    reading = heard.read(run_chain(CHAIN, piece(22), RATE, settings)[..., LEAD:])
+    given = {"free": FREE, "route": "evolution", "popsize": 4, "generations": 1, "workers": 1}
+    read = sound_like(piece(21), RATE, CHAIN, wanted, start=reading.settings, prior=reading.spreads, **given)
+    blind = sound_like(piece(21), RATE, CHAIN, wanted, start=HELD, **given)
+    assert read.start_similarity > blind.start_similarity
+    assert read.cost <= read.start_cost
 
 
 def test_a_knob_that_does_not_sound_is_said_not_to_be_heard():

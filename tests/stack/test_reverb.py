@@ -12,8 +12,8 @@ from scipy import signal
 from daiw_master.errors import InputError, OutOfRangeError
 from daiw_master.meters.loudness import integrated_loudness
 from daiw_master.stack.linear import Linear, pair
-from daiw_master.stack.reverb import REVERB, impulse_response, synced_predelay_ms, wet_level_db
-from daiw_master.stack.reverb_tail import tail
+from daiw_master.stack.reverb import REVERB, _turned, impulse_response, synced_predelay_ms, wet_level_db
+from daiw_master.stack.reverb_tail import BUILD_UP_MS, FADE_OUT, _outline, tail
 from tests import signals
 
 RATE = 44100
@@ -218,3 +218,27 @@ def test_predelay_known_values():
 def test_a_knob_out_of_range_is_refused_by_name():
     with pytest.raises(OutOfRangeError, match="decay_s"):
         REVERB(signals.impulse(), RATE, decay_s=9.0)
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 5e-7), (torch.float64, 1e-10)])
+def test_a_pre_delay_turns_every_bin_as_far_as_it_should(dtype, within):
+    """Against numpy's own exponential, up to the last bin of a long room at 100 ms."""
+    size, predelay_ms = 393_216, torch.tensor([100.0, 3.3], dtype=dtype).reshape(-1, 1, 1)
+    step = predelay_ms.double() * (-2 * math.pi / 1000 * 96_000 / size)
+    level = torch.tensor([0.5, 2.0], dtype=dtype).reshape(-1, 1, 1)
+    found = _turned(level, step, size // 2 + 1)
+    wanted = level.double().numpy() * np.exp(1j * step.numpy() * np.arange(size // 2 + 1))
+    assert found.dtype == (torch.complex64 if dtype == torch.float32 else torch.complex128)
+    assert np.abs(found.numpy() / wanted - 1).max() < within
+
+
+def test_a_tail_s_outline_is_the_written_out_one():
+    """Where it is one it is not worked out; elsewhere it is the build-up times the smooth fade."""
+    for longest_s in ([0.1], [0.5, 0.3], [2.0, 4.0, 1.1]):
+        longest_s = torch.tensor(longest_s, dtype=torch.float64)
+        samples = math.ceil(float(longest_s.max()) * RATE)
+        time = torch.arange(samples, dtype=torch.float64) / RATE
+        left = ((1 - time / longest_s[:, None]) / FADE_OUT).clamp(0, 1)
+        built = 1 - torch.exp(-(time + 0.5 / RATE) * (1000 / BUILD_UP_MS))
+        wanted = built * left.square() * (3 - 2 * left)
+        assert torch.allclose(_outline(longest_s, samples, RATE), wanted, rtol=0, atol=1e-15)

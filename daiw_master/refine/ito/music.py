@@ -10,6 +10,7 @@ import torch
 
 from daiw_master.errors import InputError
 from daiw_master.files import open_sound
+from daiw_master.formats import MIDI_ENDINGS, SOUND_ENDINGS
 from daiw_master.midi import render_midi
 from daiw_master.neural.descriptor import SHORTEST
 from daiw_master.neural.encoder import STYLE_RATE
@@ -17,7 +18,6 @@ from daiw_master.refine.ito.windows import LEVELS, choose_windows
 from daiw_master.refine.song import put_on_bench
 from daiw_master.sounds import sound_of
 
-MIDI, SOUNDS = (".mid", ".midi"), (".wav", ".flac", ".aiff", ".aif", ".mp3", ".ogg")
 #: Music before each window that sets rooms and compressors going.
 LEAD_S = 1.0
 
@@ -35,7 +35,9 @@ def music_files(paths: Iterable[str | os.PathLike]) -> list[Path]:
         elif not path.is_file():
             raise InputError(f"{path}: no such file or folder")
         elif not _is_music(path):
-            raise InputError(f"{path.name}: music is {', '.join((*MIDI, *SOUNDS))}, or a folder of these")
+            raise InputError(
+                f"{path.name}: music is {', '.join((*MIDI_ENDINGS, *SOUND_ENDINGS))}, or a folder of these"
+            )
         else:
             found[path] = None
     if not found:
@@ -50,7 +52,7 @@ def dry_windows(path: Path, soundfont: str | os.PathLike | None = None) -> torch
     with the file's name, where there is nothing to play or it is shorter than anything can be heard in.
     """
     try:
-        is_midi = path.suffix.lower() in MIDI
+        is_midi = path.suffix.lower() in MIDI_ENDINGS
         heard = render_midi(path, rate=STYLE_RATE, soundfont=soundfont).mix if is_midi else open_sound(path)
         x = choose_windows(put_on_bench(sound_of(heard), is_midi=is_midi).x, len(LEVELS), lead_s=LEAD_S).x
     except InputError as error:
@@ -61,4 +63,4 @@ def dry_windows(path: Path, soundfont: str | os.PathLike | None = None) -> torch
 
 
 def _is_music(path: Path) -> bool:
-    return path.suffix.lower() in (*MIDI, *SOUNDS)
+    return path.suffix.lower() in (*MIDI_ENDINGS, *SOUND_ENDINGS)

@@ -19,7 +19,7 @@ class Ridge:
     """What numbers (count, F) tell of positions (count, n), and how well that went on groups left out.
 
     `spread` (n,) is the root of the mean squared error there, `told` (n,) the share of the variance that
-    is told. Hoerl & Kennard 1970, eq. 2.3, in its dual form: there are more numbers than sounds.
+    is told. Hoerl & Kennard 1970, section 2, in its dual form: there are more numbers than sounds.
     """
 
     mean: np.ndarray
