@@ -53,6 +53,14 @@ def test_lists_come_in_order_of_likelihood():
     assert sum(2.718281828**likely for _, likely in belief.lists(8)) == pytest.approx(1.0)
 
 
+def test_beside_a_compressor_stands_an_equaliser():
+    odds = {"highpass": 4.0, "eq": -5.0, "compressor": 3.0, "reverb": -9.0}
+    assert Belief(odds, {}, {}).lists(1)[0][0] == ("eq", "compressor")
+    assert Belief({**odds, "compressor": -3.0}, {}, {}).lists(1)[0][0] == ("highpass",)
+    sums = sum(2.718281828**likely for _, likely in Belief(odds, {}, {}).lists(16))
+    assert sums == pytest.approx(1.0)
+
+
 def test_a_room_is_heard_and_given_to_another_piece():
     reference, dry = louder(roomy(plucked(1)), -15.0), plucked(2)
     belief = believed(reference[None])

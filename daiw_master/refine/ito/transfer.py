@@ -40,7 +40,11 @@ MOST_WINDOWS = 8
 #: What a further window of the same reference counts beside the first.
 FURTHER = 0.3
 #: A stage too many does more harm than one too few: so much is taken off its log odds.
-CAUTION = 1.0
+CAUTION = 3.0
+#: Beside a compressor the tone is an equaliser's work and no filter's, as channel strips go: by so much the
+#: log odds of these stages change in lists that hold one. An equaliser too many does little harm, for
+#: where nothing is told of its bands they stand near rest; a filter in its place does much.
+STRIP = {"eq": 8.0, "highpass": -8.0, "lowpass": -8.0}
 #: What is known before anything is heard: how likely a stage is, and where a knob may stand (evenly).
 BEFORE_ODDS, BEFORE_VARIANCE = -0.9, 1 / 12
 #: Stages that are read off the reference's ripple, and the log odds of what is found there or not.
@@ -79,13 +83,13 @@ class Belief:
         """The likeliest lists of stages with the logarithm of their probability, best first."""
         found = []
         for chosen in itertools.product((False, True), repeat=len(self.odds)):
-            likely = sum(
-                -math.log1p(math.exp(-odds if there else odds))
-                for there, odds in zip(chosen, self.odds.values(), strict=True)
-            )
-            found.append(
-                (tuple(name for name, there in zip(self.odds, chosen, strict=True) if there), likely)
-            )
+            stages = tuple(name for name, there in zip(self.odds, chosen, strict=True) if there)
+            usual = STRIP if "compressor" in stages else {}
+            likely = 0.0
+            for name, odds in self.odds.items():
+                own = odds + usual.get(name, 0.0)
+                likely -= math.log1p(math.exp(-own if name in stages else own))
+            found.append((stages, likely))
         return sorted(found, key=lambda one: -one[1])[:most]
 
 

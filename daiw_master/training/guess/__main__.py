@@ -19,7 +19,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m daiw_master.training.guess", description=__doc__)
     steps = parser.add_subparsers(required=True, metavar="STEP")
     examples = steps.add_parser("examples", help="random parts of the general chain on the training clips")
-    examples.add_argument("--count", type=int, default=40_000)
+    examples.add_argument("--count", type=int, default=61_440, help="sounds as they are heard")
+    examples.add_argument("--bare", type=int, default=51_200, help="sounds whose space is taken away")
     examples.set_defaults(step=_examples)
     fit = steps.add_parser("fit", help="fit the guesser to them")
     fit.add_argument("--steps", type=int, default=6000)
@@ -34,12 +35,12 @@ def _parser() -> argparse.ArgumentParser:
 def _examples(options: argparse.Namespace) -> None:
     import torch
 
-    from daiw_master.training.guess import examples
-    from daiw_master.training.style.shards import stores_of
+    from daiw_master.training.guess.examples import BARE, HEARD, make
 
     torch.set_num_threads(1)
-    made = examples.make(options.data, stores_of(options.data, "train"), options.count, options.seed, say)
-    say(f"{made} examples are there")
+    for kind, count in ((HEARD, options.count), (BARE, options.bare)):
+        made = make(options.data, kind, count, options.seed, say)
+        say(f"{kind.folder}: {made} examples are there")
 
 
 def _fit(options: argparse.Namespace) -> None:
