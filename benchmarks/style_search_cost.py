@@ -26,13 +26,13 @@ def search(given: argparse.Namespace) -> dict[str, float]:
     """In a process of its own: one whole search, its seconds and memory."""
     from material import candidates, family_cpu_s, family_peak_mib, peak_mib, sound_at
 
-    from daiw_master.cli.memory import steady_heap
+    from daiw_master.cli.memory import SEARCHING, steady_heap
     from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW, style_encoder
     from daiw_master.refine.ito import sound_like
     from daiw_master.stack import EFFECTS, HOUSE_CHAIN
     from daiw_master.stack.chain import chain_space, qualified, run_chain
 
-    steady_heap()  # as on the command line
+    steady_heap(SEARCHING)  # as on the command line
     chain = qualified([EFFECTS[name] for name in HOUSE_CHAIN])
     x = sound_at(STYLE_RATE, STYLE_WINDOW)
     hidden = candidates(chain_space(chain), 1, seed=1)
@@ -65,13 +65,13 @@ def parts(given: argparse.Namespace) -> dict[str, float]:
     import torch
     from material import candidates, power, sound_at
 
-    from daiw_master.cli.memory import steady_heap
+    from daiw_master.cli.memory import SEARCHING, steady_heap
     from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW, style_encoder
     from daiw_master.stack import EFFECTS, HOUSE_CHAIN
     from daiw_master.stack.chain import qualified
     from daiw_master.stack.population import Population
 
-    steady_heap()
+    steady_heap(SEARCHING)
     torch.set_num_threads(1)
     x = sound_at(STYLE_RATE, STYLE_WINDOW)
     chain = qualified([EFFECTS[name] for name in HOUSE_CHAIN])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from daiw_master.cli.memory import steady_heap
+from daiw_master.cli.memory import SEARCHING, STEADY, steady_heap
 from daiw_master.cli.progress import progress_line
 from daiw_master.cli.stopping import finished_early
 from daiw_master.errors import InputError
@@ -62,7 +62,7 @@ def run(
     options.interruptible = finished_early
 
     tell_asides()
-    steady_heap()
+    steady_heap(SEARCHING if options.refine or options.reference else STEADY)
     one_thread_unless_told()
     started = time.monotonic()
     results = make(emotions, options)

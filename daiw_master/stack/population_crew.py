@@ -40,11 +40,11 @@ sys.path[:] = {path!r}
 from daiw_master.stack.population_worker import main
 main()
 """
-#: glibc gives every block of a few megabytes back at once, and has it cleared again for the next one; in
-#: pages of 2 MiB a generation takes a twentieth less.
+#: glibc gives every block of a few megabytes back at once, and has it cleared again for the next one: a
+#: worker keeps them (as `cli.memory.SEARCHING`), in pages of 2 MiB.
 _HEAP = {
-    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
-    "MALLOC_MMAP_THRESHOLD_": "8000000",
+    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 
