@@ -80,7 +80,7 @@ def measure(name: str, way: str, given: argparse.Namespace) -> None:
     import torch
     from material import family_cpu_s, family_peak_mib, peak_mib
 
-    from daiw_master.cli.memory import steady_heap
+    from daiw_master.heap import steady_heap
 
     steady_heap()  # as on the command line
     torch.set_num_threads(given.workers or os.cpu_count() or 1)

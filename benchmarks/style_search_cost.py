@@ -26,7 +26,7 @@ def search(given: argparse.Namespace) -> dict[str, float]:
     """In a process of its own: one whole search, its seconds and memory."""
     from material import candidates, family_cpu_s, family_peak_mib, peak_mib, sound_at
 
-    from daiw_master.cli.memory import SEARCHING, steady_heap
+    from daiw_master.heap import SEARCHING, steady_heap
     from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW, style_encoder
     from daiw_master.refine.ito import sound_like
     from daiw_master.stack import EFFECTS, HOUSE_CHAIN
@@ -65,7 +65,7 @@ def parts(given: argparse.Namespace) -> dict[str, float]:
     import torch
     from material import candidates, power, sound_at
 
-    from daiw_master.cli.memory import SEARCHING, steady_heap
+    from daiw_master.heap import SEARCHING, steady_heap
     from daiw_master.neural.encoder import STYLE_RATE, STYLE_WINDOW, style_encoder
     from daiw_master.stack import EFFECTS, HOUSE_CHAIN
     from daiw_master.stack.chain import qualified

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Low to high. A module imports from its own row's name or from rows above it here, never sideways.
 LAYERS = (
-    ("errors", "units", "formats"),
+    ("errors", "units", "formats", "heap"),
     ("params", "data", "audio"),
     ("knobs",),
     ("targets", "sounds"),

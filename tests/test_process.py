@@ -167,7 +167,7 @@ def test_at_the_command_line(song, tmp_path):
 LONG = """
 import sys, torch
 import daiw_master as dm
-from daiw_master.cli.memory import steady_heap
+from daiw_master.heap import steady_heap
 steady_heap()  # as on the command line
 torch.set_num_threads(1)
 dm.process(sys.argv[1], sys.argv[2], {settings})

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from daiw_master.cli.loading import loading
-from daiw_master.cli.memory import steady_heap
 from daiw_master.cli.progress import progress_line
 from daiw_master.formats import BIT_DEPTHS, RATES
+from daiw_master.heap import steady_heap
 
 
 @click.command()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from daiw_master.cli.memory import SEARCHING, STEADY, steady_heap
 from daiw_master.cli.progress import progress_line
 from daiw_master.cli.stopping import finished_early
 from daiw_master.errors import InputError
 from daiw_master.formats import MIDI_ENDINGS
+from daiw_master.heap import SEARCHING, STEADY, steady_heap
 
 
 def run(

@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
+from daiw_master.heap import SEARCHING
 from daiw_master.stack import accelerated
 from daiw_master.stack.effect import Effect
 from daiw_master.stack.plugin import PEDALBOARD
@@ -41,10 +42,10 @@ from daiw_master.stack.population_worker import main
 main()
 """
 #: glibc gives every block of a few megabytes back at once, and has it cleared again for the next one: a
-#: worker keeps them (as `cli.memory.SEARCHING`), in pages of 2 MiB.
+#: worker keeps them as a search does, in pages of 2 MiB.
 _HEAP = {
-    "MALLOC_TRIM_THRESHOLD_": str(512 << 20),
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(SEARCHING.kept_bytes),
+    "MALLOC_MMAP_THRESHOLD_": str(SEARCHING.large_bytes),
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 

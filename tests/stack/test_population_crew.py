@@ -15,11 +15,13 @@ import pytest
 import torch
 
 from daiw_master.errors import InputError
+from daiw_master.heap import SEARCHING, STEADY
 from daiw_master.stack import EFFECTS, population
 from daiw_master.stack.chain import qualified
 from daiw_master.stack.plugin import PEDALBOARD
 from daiw_master.stack.population import Population
 from daiw_master.stack.population_crew import packed
+from daiw_master.stack.population_task import SAMPLES_AT_ONCE
 from tests import signals
 from tests.stack.listeners import offended, power, who
 
@@ -199,3 +201,8 @@ def test_a_forgotten_population_takes_its_workers_along(monkeypatch, windows):
     del made
     gc.collect()
     assert process.poll() is not None, "ended and buried"
+
+
+def test_a_group_of_candidates_stays_in_the_heap_of_a_search():
+    block_bytes = 4 * SAMPLES_AT_ONCE["cpu"]
+    assert STEADY.large_bytes < block_bytes < SEARCHING.large_bytes < SEARCHING.kept_bytes

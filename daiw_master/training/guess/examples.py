@@ -35,7 +35,7 @@ MONO, SWAPPED = 0.1, 0.5
 #: A varied clip has company so often, which is weaker by up to so much.
 COMPANY, UNDER_DB = 0.35, 12.0
 #: How often a bare example's space is taken away, how often one stage of it is overheard then, and how
-#: far off its knobs are read (turns, standard deviation; measured on development pairs).
+#: far off its knobs are read (turns, standard deviation; about as `space_of` does on development pairs).
 TAKEN, OVERHEARD = 0.75, 0.07
 MISREAD = {
     "reverb.room_size": 0.05, "reverb.damping": 0.03, "reverb.wet_level": 0.025, "reverb.width": 0.05,

@@ -137,7 +137,7 @@ def told_of(made: Guesser, features: np.ndarray, there: np.ndarray, places: np.n
 
 
 def fit_from(data: Path, output: Path, steps: int, seed: int, say: Callable[[str], None]) -> None:
-    """Fit to all examples of a folder but the first few, say how those are told, write the weights."""
+    """Fit to all examples but one in `HELD`, say how these others are told, write the weights."""
     torch.set_num_threads(1)
     features, there, places = examples_of(data)
     held = np.arange(len(features)) % HELD == 0

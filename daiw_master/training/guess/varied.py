@@ -1,7 +1,7 @@
 """Dry clips that no soundfont has played: transposed, in company, of poor samples.
 
-A thousand dry clips through many chains each are learnt by heart: the duller ones among them "went
-through a low-pass". What is varied here are the clips themselves, in ways that are no effect's.
+Of a few thousand dry clips the dullest soon pass for low-passed. What is varied here are the clips
+themselves, in ways that are no effect's.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from daiw_master.training.style.clips import RATE
 UNTOUCHED, SEMITONES = 0.5, 3.0
 #: A clip that becomes too short goes on from its beginning, over so long a crossfade.
 CROSSFADE_S = 0.02
-#: How often highs or lows are missing as they are from samples of a low rate or an old recording: highs
-#: alone under the first share, both between the two of `LOWS`' beginning and the first, lows up to the last.
+#: Samples of a low rate and old recordings end as at a wall. One throw in [0, 1) decides: below `HIGHS` the
+#: highs are missing, within `LOWS` the lows, where both hold both.
 HIGHS, LOWS = 0.30, (0.22, 0.40)
 HIGHS_HZ, LOWS_HZ = (2500.0, 14_000.0), (35.0, 250.0)
-#: How steep their ends are, octaves (a filter's 6 dB an octave takes ten times that), and how deep.
+#: Over how many octaves the wall falls, and how deep.
 STEEP_OCTAVES, HIGHS_DEEP_DB, LOWS_DEEP_DB = (0.08, 0.5), (30.0, 80.0), (20.0, 60.0)
 
 

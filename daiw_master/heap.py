@@ -21,7 +21,7 @@ class Heap(NamedTuple):
 #: of a whole hour (8 bytes, 300 times a second) come once and must not leave holes behind.
 STEADY = Heap(64 << 20, 8_000_000)
 #: A search hears thousands of candidates of a few seconds, in blocks a little above that: given back and
-#: cleared again for each of them they cost a twelfth of its time.
+#: cleared again for each of them they cost a fifteenth of its time.
 SEARCHING = Heap(512 << 20, 32 << 20)
 
 
