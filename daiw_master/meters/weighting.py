@@ -16,8 +16,8 @@ from torch.nn.functional import pad
 from daiw_master.meters.recursion import ROW, Recursion, StateSpace
 from daiw_master.meters.walk import Stretches
 
-#: Samples of all channels and items that are filtered at once: they stay in cache.
-_AT_ONCE = 1 << 17
+#: Samples of all channels and items that are filtered at once: small steps paid for, and near the processor.
+_AT_ONCE = 1 << 18
 
 
 def k_coefficients(rate: float) -> list[tuple[list[float], list[float]]]:

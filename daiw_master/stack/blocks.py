@@ -33,10 +33,12 @@ def by_neighbourhood(
     """`stage(x)`, worked out in blocks of about `size` samples with their neighbourhood around them.
 
     For a stage that looks no further than `reach` samples to either side of each one it makes. Every
-    part it is given begins on a whole `step` (its own hop), so that hops fall where they would.
+    part it is given begins on a whole `step` (its own hop), so that hops fall where they would. The
+    blocks are of one length: a short last one would cost its neighbourhood for nothing.
     """
     time = x.shape[-1]
-    size, reach = max(size // step, 1) * step, math.ceil(reach / step) * step
+    size = max(math.ceil(time / max(1, round(time / size)) / step), 1) * step
+    reach = math.ceil(reach / step) * step
     spans = ((start, min(start + size, time)) for start in range(0, time, size))
 
     def blocks() -> Iterable[torch.Tensor]:

@@ -90,7 +90,7 @@ def _harmonics(band: torch.Tensor, a: list[torch.Tensor], hop: int, windows: Win
     """Harmonics of the band, as loud as the band itself; `band` is a whole number of hops long."""
     made, envelope, moments = raw_harmonics(band, a, hop, windows)
     of_made, of_band = shares(envelope, moments, windows)
-    return drawn(of_made, hop) * made - drawn(of_band, hop) * band
+    return torch.addcmul(drawn(of_made, hop) * made, drawn(of_band, hop), band, value=-1)
 
 
 def raw_harmonics(

@@ -26,10 +26,9 @@ from daiw_master.stack.oversample import (
 )
 from daiw_master.units import gain_from_db
 
-#: Samples at the low rate, of all channels and items together, that are worked on at a time. A processor
-#: Samples at the low rate that are worked on at a time: on a processor of one channel, few enough to stay
-#: in its cache at the high rate; on a GPU, which wants to be filled, of all channels and items together.
-AT_ONCE = {"cpu": 1 << 14, "cuda": 1 << 24}
+#: Samples at the low rate that are worked on at a time: on a processor of one item's channels, few enough
+#: to stay near it at the high rate; on a GPU, which wants to be filled, of all items together.
+AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 24}
 #: The powers of the polynomial.
 POWERS = range(2, 8)
 
@@ -84,8 +83,8 @@ class _Block(NamedTuple):
     inner: int  #: samples at the high rate that belong to the sound
 
 
-def _blocks(rows: int, time: int, hop: int, device: torch.device) -> Iterator[_Block]:
-    count = 1 if device.type == "cpu" else rows
+def _blocks(rows: int, channels: int, time: int, hop: int, device: torch.device) -> Iterator[_Block]:
+    count = channels if device.type == "cpu" else rows
     unit = math.lcm(hop, FRAME)
     size = max(AT_ONCE[device.type] // (count * unit), 1) * unit
     for first in range(0, rows, count):
@@ -107,16 +106,16 @@ class _Shaped(torch.autograd.Function):
         made = scaled.new_zeros(rows, near.shape[-1] - 2 * UP_REACH + 2 * DOWN_REACH)
         moments = scaled.new_empty(4, rows, time // hop)
         curve = _Curve(a, channels)
-        for block in _blocks(rows, time, hop, scaled.device):
+        for block in _blocks(rows, channels, time, hop, scaled.device):
             u = _raised(near, block, up).clamp_(-1.0, 1.0)
             w = u * u
             h = curve(block.rows, u, w).mul_(w)
             made[block.rows, block.start : block.stop + 2 * DOWN_REACH] += gathered(h, down)
-            u, h = _by_hop(u, block, hop), _by_hop(h, block, hop)
-            here = moments[:, block.rows, block.hops]
-            for moment, (one, other) in zip(here, ((u, u), (u, h), (h, h)), strict=False):
-                torch.sum(one * other, -1, out=moment)
-            torch.sum(h, -1, out=here[3])
+            uu, uh, hh, mean = moments[:, block.rows, block.hops]
+            torch.sum(_by_hop(w, block, hop), -1, out=uu)
+            torch.sum(_by_hop(torch.mul(u, h, out=w), block, hop), -1, out=uh)
+            torch.sum(_by_hop(torch.mul(h, h, out=w), block, hop), -1, out=hh)
+            torch.sum(_by_hop(h, block, hop), -1, out=mean)
         made = made[:, DOWN_REACH : DOWN_REACH + time].unflatten(0, (batch, channels))
         return made, moments.unflatten(1, (batch, channels)).div_(FACTOR * hop)
 
@@ -134,7 +133,7 @@ class _Shaped(torch.autograd.Function):
         of_a = a.new_zeros(len(POWERS), rows)
         powers = torch.arange(POWERS.start, POWERS.stop, dtype=a.dtype, device=a.device)
         curve, slope = _Curve(a, channels), _Curve(a * powers[:, None], channels)
-        for block in _blocks(rows, time, hop, scaled.device):
+        for block in _blocks(rows, channels, time, hop, scaled.device):
             raw = _raised(near, block, up)
             u = raw.clamp(-1.0, 1.0)
             w = u * u

@@ -34,6 +34,8 @@ from daiw_master.stack.population_task import (
 #: From so many samples of all channels, windows and candidates on, worker processes pay: half a generation
 #: of 64 over 5.5 s, where a search has twenty-five.
 WORTH_A_CREW = 1 << 24
+#: Of a search that says how much will come, so much is worth having them from the start.
+WORTH_AT_ONCE = 4 * WORTH_A_CREW
 
 
 class Population:
@@ -49,9 +51,10 @@ class Population:
     at a time, within rounding; they are the same bits for any number of workers.
 
     For a search, `with Population(...) as population:` the workers beside this process become processes
-    as soon as there has been enough to do for them; they end with the block. Their listeners must be
-    importable (a function or an object of a module, not of the script itself) and a matter of their
-    sounds alone; for others, and for chains that cannot travel, threads go on doing the work.
+    as soon as there has been enough to do for them, or `expect` says that there will be; they end with the
+    block. Their listeners must be importable (a function or an object of a module, not of the script
+    itself) and a matter of their sounds alone; for others, and for chains that cannot travel, threads go
+    on doing the work.
     """
 
     def __init__(
@@ -90,6 +93,12 @@ class Population:
         if self.crew is not None:
             self.crew.close()
             self.crew = None
+
+    def expect(self, candidates: int) -> None:
+        """So many will come in this `with` block: where that is much, processes start at once, beside what
+        is still to be prepared here."""
+        if candidates * self.x.numel() >= WORTH_AT_ONCE:
+            self._worked(WORTH_A_CREW)
 
     def run(self, settings: Mapping[str, Setting]) -> Iterator[tuple[slice, torch.Tensor]]:
         """Every candidate's sound, a few at a time and in order, without gradient.
@@ -152,7 +161,7 @@ class Population:
     ) -> list[Made]:
         """`work` on every group, by whoever is free: a worker process, or a thread of this one."""
         task.share()
-        crew = self._crew_for(task)
+        crew = self._worked(task.count * self.x.numel())
         job = crew and Job(task, work, listener)
 
         def by_anybody(which: slice) -> Made:
@@ -161,8 +170,9 @@ class Population:
 
         return list(self._side_by_side(by_anybody, task.groups))
 
-    def _crew_for(self, task: Task) -> Crew | None:
-        self._before_a_crew -= task.count * self.x.numel()
+    def _worked(self, samples: float) -> Crew | None:
+        """The crew, hired as soon as samples enough have come (in a `with` block; elsewhere never)."""
+        self._before_a_crew -= samples
         if self.crew is None and self._before_a_crew <= 0:
             self.crew = crew_for(self.workers - 1, self.placed, self.x, self.rate, self.extras)
             self._before_a_crew = float("inf")  # it comes now or never

@@ -48,7 +48,7 @@ def test_the_response_is_that_of_the_coefficients(rate):
 
 
 def test_pairs_lie_where_they_would_in_the_whole():
-    x = signals.noise(3.0, dtype=torch.float64)[..., :-5]
+    x = signals.noise(13.0, dtype=torch.float64)[..., :-5]
     whole = list(k_weighted_blocks(x, 44100, 441))
     walk = KWeighting(44100, 441)
     pairs = [pair for block in x.split(1001, dim=-1) for pair in walk.add(block)] + list(walk.done())

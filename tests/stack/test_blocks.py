@@ -49,7 +49,7 @@ def test_a_whole_song_is_filtered_a_little_at_a_time():
     assert longest <= AT_ONCE
 
 
-@pytest.mark.parametrize("time", [1, 999, 5000, 5001, 20_123])
+@pytest.mark.parametrize("time", [1, 999, 5000, 5001, 7800, 20_123])
 def test_a_neighbourhood_of_the_right_size_changes_nothing(time):
     x = signals.noise(0.5, dtype=torch.float64)[..., :time]
     fir = signals.noise(0.1, seed=3, dtype=torch.float64)[..., :201]
@@ -58,9 +58,22 @@ def test_a_neighbourhood_of_the_right_size_changes_nothing(time):
         return convolve(part, fir, lead=100)
 
     torch.testing.assert_close(by_neighbourhood(stage, x, 100, 100, 5000), stage(x), atol=1e-12, rtol=0)
-    if time > 5000:
+    if time > 7500:
         short = by_neighbourhood(stage, x, 1, 80, 5000)
         assert float((short - stage(x)).abs().max()) > 1e-3, "too small a neighbourhood must show"
+
+
+@pytest.mark.parametrize("time", [4999, 5001, 7800, 20_123])
+def test_no_block_is_a_short_one(time):
+    parts = []
+
+    def stage(part):
+        parts.append(part.shape[-1])
+        return part
+
+    by_neighbourhood(stage, torch.zeros(1, 1, time), 16, 0, 5000)
+    assert sum(parts) == time and max(parts) - min(parts) < 16 * len(parts)
+    assert max(parts) <= 7500 + 16
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 
+from daiw_master.stack import oversample
 from daiw_master.stack.exciter import EXCITER, polynomial
-from daiw_master.stack.oversample import down, up
+from daiw_master.stack.oversample import down, gathered, rising, spread, up
 from tests import signals
 from tests.stack.spectra import lines_db
 
@@ -123,3 +124,22 @@ def test_four_times_the_rate_is_the_same_sound(hz):
 def test_what_has_no_room_at_the_low_rate_is_gone():
     dense = signals.sine(23000.0, 0.2, 4 * 44100, dtype=torch.float64)
     assert down(dense)[..., 100:-100].abs().max() < 2e-4
+
+
+@pytest.mark.parametrize("shape", [(5136,), (3, 5136), (2, 2, 5136)])
+def test_a_kernel_slides_as_the_products_do(shape, monkeypatch):
+    """Long stretches in float32 go through one convolution, others frame by frame: the same matrices."""
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    matrix = rising(16, 4, x)
+
+    def there_and_back():
+        high = spread(x, matrix)
+        return high, gathered(high, matrix.t())
+
+    kernel, asked = oversample._slid, []
+    monkeypatch.setattr(oversample, "_slid", lambda *given: asked.append(1) or kernel(*given))
+    slid = there_and_back()
+    monkeypatch.setattr(oversample, "WORTH_A_KERNEL", 1 << 30)
+    for found, product in zip(slid, there_and_back(), strict=True):
+        torch.testing.assert_close(found, product, atol=1e-6 * float(product.abs().max()), rtol=0)
+    assert len(asked) == 2

@@ -141,6 +141,21 @@ def test_processes_come_where_they_pay(monkeypatch, windows):
     assert started == [2]
 
 
+def test_processes_come_at_once_where_it_is_said_that_they_will_pay(monkeypatch, windows):
+    started = []
+    monkeypatch.setattr(population, "crew_for", lambda *given: started.append(given[0]))
+    monkeypatch.setattr(population, "WORTH_AT_ONCE", 100 * windows.numel())
+    making(windows, workers=2).expect(100)  # no search
+    with making(windows, workers=1) as made:
+        made.expect(100)
+    with making(windows, workers=2) as made:
+        made.expect(99)
+        assert not started
+        made.expect(100)
+        made.expect(100)
+    assert started == [1]
+
+
 def test_a_row_of_pedalboard_travels_by_its_name(windows):
     pytest.importorskip("pedalboard")
     placed = qualified([EFFECTS["eq"], PEDALBOARD["pedalboard_chorus"]])

@@ -118,6 +118,7 @@ def sound_like(
         objective = Objective(population, positions, likeness, spread, prior_weight)
         if route == "gradient" and not objective.learning():
             raise InputError("no knob that may move has a gradient: take route evolution")
+        population.expect(popsize * generations)
         sigma = SIGMA * min(1.0, (FEW / len(positions)) ** 0.5) if sigma is None else sigma
         search = _Search(objective, popsize, generations, sigma, seed, early_stop, progress, stop)
         return search.run(route, [positions.of(one) for one in seeds])
