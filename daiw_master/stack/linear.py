@@ -208,16 +208,11 @@ class Ready:
         self.plain = stage.room is not None and not stage.firs
         ahead, after = self._product(stage.before), self._product(stage.after)
         self.straight = ahead if after is None else after if ahead is None else ahead * after
-        self.same, self.mirrored = self._room(stage.room)
+        self.same, self.mirrored = self._room(stage.room, after if sent else self.straight)
         if stage.room is None:
             self.same, self.straight = self.straight, None
-        elif not self.plain:
-            with_room = after if sent else self.straight
-            if with_room is not None:
-                self.same = self.same * with_room
-                self.mirrored = None if self.mirrored is None else self.mirrored * with_room
-            if not sent:
-                self.same, self.straight = self.same + self.straight, None
+        elif not self.plain and not sent:
+            self.same, self.straight = self.same + self.straight, None
 
     def heard(self, part: torch.Tensor) -> torch.Tensor:
         """Frames' spectra (batch, 1 or channels, frames, bins) of (batch, channels, size + n hops)."""
@@ -228,25 +223,36 @@ class Ready:
 
     def spectra(
         self, x: torch.Tensor, send: torch.Tensor | None, start: int, count: int, kept: dict | None
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """What `count` frames from output sample `start` on hear of a whole sound and its send."""
-        key = (start, count, self.size, self.hop, self.lead, self.paired)
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+        """What `count` frames from output sample `start` on hear of a whole sound and its send, and that
+        mirrored."""
+        key = (start, count, self.size, self.hop, self.lead, self.paired, self.mirrored is None)
         if kept is not None and key in kept:
-            return kept[key], None
-        heard = [
+            return kept[key]
+        own, sent = (
             None if sound is None else self.heard(_window(sound, self, start, count))
             for sound in (None if self.plain and send is not None else x, send)
-        ]
+        )
+        source = own if sent is None else sent
+        heard = own, sent, None if self.mirrored is None else mirror(source).resolve_conj()
         if kept is not None:
-            kept[key] = heard[0]
-        return heard[0], heard[1]
+            kept[key] = heard
+        return heard
 
-    def answer(self, x: torch.Tensor | None, send: torch.Tensor | None = None) -> torch.Tensor:
-        """What the frames with these spectra sound like: (batch, channels, frames * hop)."""
+    def answer(
+        self,
+        x: torch.Tensor | None,
+        send: torch.Tensor | None = None,
+        mirrored: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """What the frames with these spectra sound like: (batch, channels, frames * hop).
+
+        `mirrored` is that of what the room hears, where somebody has it already.
+        """
         source = x if send is None else send
         y = source * self.same
         if self.mirrored is not None:
-            y = torch.addcmul(y, mirror(source), self.mirrored)
+            y = torch.addcmul(y, mirror(source) if mirrored is None else mirrored, self.mirrored)
         if self.straight is not None:
             y = torch.addcmul(y, x, self.straight)
         if not self.paired:
@@ -261,16 +267,20 @@ class Ready:
         transform = torch.fft.fft if self.paired else torch.fft.rfft
         return transform(fir.taps, self.size).unsqueeze(-2)
 
-    def _room(self, room: Fir | Pair | None) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    def _room(
+        self, room: Fir | Pair | None, filtered: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """The room's spectra, its answers filtered by real taps with this spectrum."""
         if room is None:
             return None, None
-        if isinstance(room, Fir):
-            return self._spectrum(room), None
-        same, mirrored = (
-            None if part is None else torch.fft.fft(part, self.size).unsqueeze(-2) for part in room[:2]
+        parts = (
+            (self._spectrum(room), None)
+            if isinstance(room, Fir)
+            else (None if part is None else torch.fft.fft(part, self.size).unsqueeze(-2) for part in room[:2])
         )
-        if room.across is not None:
-            mirrored = room.across.unsqueeze(-1) * mirror(same)
+        same, mirrored = (part if part is None or filtered is None else part * filtered for part in parts)
+        if isinstance(room, Pair) and room.across is not None:
+            mirrored = room.across.unsqueeze(-1) * mirror(same)  # of real taps the mirror is themselves
         return same, mirrored
 
 
