@@ -156,4 +156,4 @@ def _moving_average(x: torch.Tensor, length: torch.Tensor, whole: list[int]) -> 
     total, count = functional.pad(x.cumsum(-1), (1, 0)), x.shape[-1] - max(whole)
     share = length - length.detach().floor()
     sums = total[..., -count:] - earlier(total, whole, count)
-    return (sums + share * earlier(x, whole, count)) / length
+    return torch.addcmul(sums, share, earlier(x, whole, count)) / length

@@ -22,8 +22,8 @@ FRAME = 16
 UP_REACH, DOWN_REACH, SHARP_REACH = 16, 24, 32
 REACH = UP_REACH + DOWN_REACH
 STOP_BAND_DB = 80.0
-#: So many frames in a row are worth a kernel of their own (it is looked up in 30 us).
-WORTH_A_KERNEL = 256
+#: So many samples are worth a kernel of their own (it is looked up in 30 us).
+WORTH_A_KERNEL = 1 << 12
 #: For curves without end to their harmonics: of 8 kHz, what folds back from here is the 41st or later.
 BEND_FACTOR = 8
 #: How far a bent sample hears to either side.
@@ -73,7 +73,7 @@ def spread(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
 
     `matrix` is (FRAME + 2 reach, outputs).
     """
-    if _worth_a_kernel(x, x.shape[-1] // FRAME):
+    if _worth_a_kernel(x):
         return _slid(x.unflatten(-1, (-1, FRAME)), matrix.unflatten(0, (-1, FRAME)))
     return x.unfold(-1, len(matrix), FRAME) @ matrix
 
@@ -85,7 +85,7 @@ def gathered(frames: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     nothing at the high rate is copied.
     """
     lead, (count, inputs) = frames.shape[:-2], frames.shape[-2:]
-    if _worth_a_kernel(frames, count):
+    if _worth_a_kernel(frames):
         pieces = matrix.unflatten(-1, (-1, FRAME)).transpose(0, 1)
         return _slid(frames, pieces.flip(0), len(pieces) - 1).flatten(-2)
     rows, late = frames.reshape(-1, count, inputs), range(matrix.shape[-1] // FRAME)
@@ -98,22 +98,22 @@ def gathered(frames: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     return y.reshape(*lead, -1)
 
 
-def _worth_a_kernel(x: torch.Tensor, frames: int) -> bool:
+def _worth_a_kernel(x: torch.Tensor) -> bool:
     # Elsewhere the matrix products are as quick, and exact: a GPU's convolutions round unless told not to.
-    return frames >= WORTH_A_KERNEL and x.device.type == "cpu" and x.dtype == torch.float32
+    return x.numel() >= WORTH_A_KERNEL and x.device.type == "cpu" and x.dtype == torch.float32
 
 
 def _slid(frames: torch.Tensor, matrices: torch.Tensor, silence: int = 0) -> torch.Tensor:
     """One matrix for each of some frames in a row, the sum: (..., frames, inputs) -> (..., frames, outputs).
 
-    `matrices` (in a row, inputs, outputs), frames of silence before and behind. A convolution over frames,
-    its inputs side by side as they are ("channels last"): torch's kernel for it reads every frame once and
-    takes half to two thirds of the time of products one by one.
+    `matrices` (in a row, inputs, outputs), frames of silence before and behind. To torch it is an image,
+    its rows sounds, its columns frames, its colours a frame's samples, side by side as they are ("channels
+    last"): one kernel that reads every frame once takes half to two thirds of the time of products.
     """
-    image = frames.reshape(-1, *frames.shape[-2:]).transpose(1, 2).unsqueeze(-1)
-    taps = matrices.permute(2, 1, 0).unsqueeze(-1).contiguous(memory_format=torch.channels_last)
-    made = functional.conv2d(image, taps, padding=(silence, 0))
-    return made.squeeze(-1).transpose(1, 2).reshape(*frames.shape[:-2], -1, matrices.shape[-1])
+    image = frames.reshape(1, -1, *frames.shape[-2:]).permute(0, 3, 1, 2)
+    taps = matrices.permute(2, 1, 0).unsqueeze(2).contiguous(memory_format=torch.channels_last)
+    made = functional.conv2d(image, taps, padding=(0, silence)).permute(0, 2, 3, 1)
+    return made.reshape(*frames.shape[:-2], -1, matrices.shape[-1])
 
 
 class _Spread(torch.autograd.Function):

@@ -6,8 +6,9 @@ the limiter's closing trim takes care of at sixteen.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from daiw_master.meters.true_peak import bend_share, between_samples
 from daiw_master.stack.blocks import join
+from daiw_master.stack.oversample import FRAME, spread
 from daiw_master.units import db_from_gain, gain_from_db
 
 #: Samples on either side that have a say in the peak around one.
@@ -22,14 +24,17 @@ REACH = 12
 BLOCK = 1 << 16
 _STEPS = 4
 _BETA = 6.0  # 63 dB
-_FRAME = 64  # samples that are read, or passed by, together
+_STRETCH = 64  # samples that are read, or passed by, together
 
 
 @lru_cache(maxsize=1)
 def _between() -> np.ndarray:
-    """Kernels (3, 1, 2 * REACH) reading the sound 1/4, 2/4 and 3/4 of a sample after sample REACH - 1."""
-    kernels = between_samples(_STEPS, REACH, _BETA)
-    return np.ascontiguousarray(kernels[:, 1:].T[:, None])
+    """(2 REACH kernels' length and a frame, 3 FRAME): the sound 1/4, 2/4 and 3/4 of a sample after each."""
+    kernels = between_samples(_STEPS, REACH, _BETA)[:, 1:]
+    matrix = np.zeros((FRAME + 2 * math.ceil(REACH / FRAME) * FRAME, _STEPS - 1, FRAME))
+    for sample in range(FRAME):
+        matrix[sample : sample + 2 * REACH, :, sample] = kernels
+    return matrix.reshape(len(matrix), -1)
 
 
 def peak_envelope_db(x: torch.Tensor) -> torch.Tensor:
@@ -56,19 +61,19 @@ def over_ceiling_db(part: torch.Tensor, ceiling_db: torch.Tensor) -> torch.Tenso
     that stay under the ceiling by a bound on what lies between samples are passed by.
     """
     n = part.shape[-1] - 2 * REACH
-    missing = -n % _FRAME
+    missing = -n % _STRETCH
     if missing:
         part = functional.pad(part, (0, missing))
-    largest = part[..., REACH - 1 :].abs().unfold(-1, _FRAME + 2, _FRAME).amax(-1)
+    largest = part[..., REACH - 1 :].abs().unfold(-1, _STRETCH + 2, _STRETCH).amax(-1)
     bends = torch.add(part[..., 2:], part[..., :-2]).sub_(part[..., 1:-1], alpha=2).abs_()
-    bend = bends.unfold(-1, _FRAME + 2 * REACH - 2, _FRAME).amax(-1)
+    bend = bends.unfold(-1, _STRETCH + 2 * REACH - 2, _STRETCH).amax(-1)
     share, slack = bend_share(REACH, _STEPS, _BETA)
     most = (largest * (1 + slack) + bend * share).amax(1)
     worth = most > gain_from_db(ceiling_db.to(part.dtype))
-    over = part.new_zeros(*worth.shape, _FRAME)
+    over = part.new_zeros(*worth.shape, _STRETCH)
     items, frames = torch.nonzero(worth, as_tuple=True)
     if len(items):
-        windows = part.unfold(-1, _FRAME + 2 * REACH, _FRAME)[items % len(part), :, frames]
+        windows = part.unfold(-1, _STRETCH + 2 * REACH, _STRETCH)[items % len(part), :, frames]
         ceilings = ceiling_db.to(part.dtype).expand(len(worth), 1)[items]
         over[items, frames] = functional.relu(db_from_gain(_envelope(windows)) - ceilings)
     return over.flatten(-2)[..., :n]
@@ -76,8 +81,10 @@ def over_ceiling_db(part: torch.Tensor, ceiling_db: torch.Tensor) -> torch.Tenso
 
 def _envelope(part: torch.Tensor) -> torch.Tensor:
     """(batch, channels, REACH + n + REACH) -> (batch, n): largest of a sample and the points next to it."""
-    kernels = torch.from_numpy(_between()).to(part)
-    points = functional.conv1d(part.flatten(0, 1).unsqueeze(1), kernels).abs().amax(1)
-    points = points.unflatten(0, part.shape[:2]).amax(1)
+    matrix = torch.from_numpy(_between()).to(part)
+    count = part.shape[-1] - 2 * REACH + 1  # before the first sample, after each
+    whole = math.ceil(count / FRAME) * FRAME + len(matrix) - FRAME
+    points = spread(functional.pad(part, (0, whole - part.shape[-1])), matrix).abs()
+    points = reduce(torch.maximum, points.split(FRAME, dim=-1)).flatten(-2)[..., :count].amax(1)
     own = part[..., REACH:-REACH].abs().amax(1)
     return torch.maximum(own, torch.maximum(points[..., :-1], points[..., 1:]))
