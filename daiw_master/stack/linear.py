@@ -23,6 +23,10 @@ from torch.nn import functional
 
 from daiw_master.stack.frames import AT_ONCE, FILLED, GROUP, frame, power_of_two
 
+#: A sound's transforms are kept for so many ways of cutting it. Groups come in order of their rooms'
+#: length, so that old ways hardly come again, and each takes 16 bytes a sample and overlap.
+CUTS_KEPT = 2
+
 
 class Fir(NamedTuple):
     """One filter: taps (batch or 1, channels or 1, taps), `lead` of them before time zero."""
@@ -133,8 +137,8 @@ class Linear:
         """The sound through the stage, (batch, channels, time), as long as it came in.
 
         For many calls on one x (1, channels, time) (a population in groups) hand the same dict as
-        `kept`, empty at first: the sound's transforms stay in it. It belongs to this x, which must not
-        ask for a gradient; with a send it is not used.
+        `kept`, empty at first: the sound's last transforms stay in it. It belongs to this x, which must
+        not ask for a gradient; with a send it is not used.
         """
         send = None if self.room is None else send  # nobody hears it
         batch, time = max(self.batch, len(x), 1 if send is None else len(send)), x.shape[-1]
@@ -226,18 +230,27 @@ class Ready:
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
         """What `count` frames from output sample `start` on hear of a whole sound and its send, and that
         mirrored."""
-        key = (start, count, self.size, self.hop, self.lead, self.paired, self.mirrored is None)
-        if kept is not None and key in kept:
-            return kept[key]
+        known = {} if kept is None else self._known(kept)
+        if (start, count) in known:
+            return known[start, count]
         own, sent = (
             None if sound is None else self.heard(_window(sound, self, start, count))
             for sound in (None if self.plain and send is not None else x, send)
         )
         source = own if sent is None else sent
         heard = own, sent, None if self.mirrored is None else mirror(source).resolve_conj()
-        if kept is not None:
-            kept[key] = heard
+        known[start, count] = heard
         return heard
+
+    def _known(self, kept: dict) -> dict:
+        """Of what is kept of a sound, that which was cut for stages like this one."""
+        like = (self.size, self.hop, self.lead, self.paired, self.mirrored is None)
+        known = kept.get(like)
+        if known is None:
+            for oldest in list(kept)[: len(kept) + 1 - CUTS_KEPT]:
+                kept.pop(oldest, None)
+            known = kept.setdefault(like, {})
+        return known
 
     def answer(
         self,

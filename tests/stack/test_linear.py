@@ -14,7 +14,7 @@ from daiw_master.stack.eq import EQ
 from daiw_master.stack.filter_flow import FRAMED, Filter
 from daiw_master.stack.flow import merged, through
 from daiw_master.stack.frames import frame
-from daiw_master.stack.linear import Fir, Linear, Pair, pair
+from daiw_master.stack.linear import CUTS_KEPT, Fir, Linear, Pair, pair
 from daiw_master.stack.linear_response import linear_response
 from daiw_master.stack.partitioned import Partitioned
 from daiw_master.stack.reverb import REVERB
@@ -197,6 +197,16 @@ def test_a_population_is_its_items_alone():
             alone = EQ(alone, RATE, **{name: float(value[n]) for name, value in tones.items()})[0]
             assert float((y - alone).abs().max()) < 1e-5 * max(1.0, float(alone.abs().max()))
     assert kept
+
+
+def test_of_a_sound_only_the_last_transforms_are_kept():
+    x, kept, fir = signals.music(1.0), {}, signals.noise(0.5, seed=3)
+    lengths = (300, 3000, 9000, 20_000, 300)
+    for length in lengths:
+        stage = Linear((Fir(fir[..., :length]),))
+        with torch.no_grad():
+            assert torch.equal(stage(x, kept=kept), stage(x))
+    assert len(kept) == CUTS_KEPT < len({frame(length, x.shape[-1]) for length in lengths})
 
 
 def test_a_population_learns_as_its_items_alone():
