@@ -199,6 +199,19 @@ def _all_paths(rate: int, channels: int, room: dict[str, torch.Tensor]) -> torch
     return torch.cat([torch.nn.functional.pad(paths, (0, longest - paths.shape[-1])) for paths in rooms])
 
 
+def _cuts(low_cut_hz: torch.Tensor, high_cut_hz: torch.Tensor, hz: torch.Tensor) -> torch.Tensor:
+    """Both cuts' response, (..., bins) complex: Butterworth prototypes on the j omega axis.
+
+    s^2 / (s^2 + sqrt(2) wl s + wl^2) times wh / (s + wh), both denominators multiplied out, so that
+    one division by a real number is all.
+    """
+    square, low_square = hz.square(), low_cut_hz.square()
+    real = high_cut_hz * low_square - (high_cut_hz + math.sqrt(2) * low_cut_hz) * square
+    imag = hz * (low_square + math.sqrt(2) * low_cut_hz * high_cut_hz - square)
+    share = -high_cut_hz * square / torch.addcmul(real * real, imag, imag)
+    return torch.complex(share * real, -share * imag)
+
+
 def _paths(
     rate: int,
     channels: int,
@@ -220,11 +233,7 @@ def _paths(
     low_cut_hz, high_cut_hz, predelay_ms = (
         setting.reshape(-1, 1, 1) for setting in (low_cut_hz, high_cut_hz, predelay_ms)
     )
-    # Butterworth prototypes s^2 / (s^2 + sqrt(2) wc s + wc^2) and wc / (s + wc), on the j w axis.
-    square = hz.square()
-    low_cut = -square / torch.complex(low_cut_hz.square() - square, math.sqrt(2) * low_cut_hz * hz)
-    high_cut = high_cut_hz / torch.complex(high_cut_hz, hz.expand(len(high_cut_hz), 1, -1))
-    spectrum = torch.fft.rfft(room, size) * (low_cut * high_cut)
+    spectrum = torch.fft.rfft(room, size) * _cuts(low_cut_hz, high_cut_hz, hz)
     power = spectrum.real.square() + spectrum.imag.square()
     energy = (power * torch.from_numpy(_music_weight(rate, size)).to(power)).sum((-2, -1), keepdim=True)
     # A delay of any fraction of a sample, and the calibration.

@@ -88,10 +88,10 @@ def tail(decays_s: torch.Tensor, rate: int) -> torch.Tensor:
     steps = torch.arange(max(blocks, ENVELOPE_BLOCK), dtype=slope.dtype, device=slope.device)
     starts = torch.exp(slope * ENVELOPE_BLOCK * steps[:blocks]).unsqueeze(-1)
     shape = torch.exp(slope * steps[:ENVELOPE_BLOCK]).unsqueeze(-2)
-    sound = slope.new_zeros(())
+    sound = noise.new_zeros(*decays_s.shape[:-1], *noise.shape[1:])
     for band in range(decays_s.shape[-1]):
         envelope = starts[..., band, :, :] * shape[..., band, :, :]
-        sound = torch.addcmul(sound, noise[band], envelope.unsqueeze(-3))
+        sound.addcmul_(noise[band], envelope.unsqueeze(-3))
     sound = sound.flatten(-2)[..., :samples] * _outline(decays_s.amax(-1), samples, rate).unsqueeze(-2)
     return sound / sound.square().sum((-2, -1), keepdim=True).sqrt()
 
