@@ -65,7 +65,7 @@ WEAKEST = 1e-4
 #: Hops a sample depends on beyond those of envelope and level: the lines they are drawn with.
 LINES = 4
 #: Samples made at a time.
-PART = 2**17
+PART = 2**18
 
 
 def _high_pass(cutoff_hz: torch.Tensor, rate: int, filter_ms: float) -> torch.Tensor:

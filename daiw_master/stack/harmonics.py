@@ -28,7 +28,7 @@ from daiw_master.units import gain_from_db
 
 #: Samples at the low rate that are worked on at a time: on a processor of one item's channels, few enough
 #: to stay near it at the high rate; on a GPU, which wants to be filled, of all items together.
-AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 24}
+AT_ONCE = {"cpu": 1 << 16, "cuda": 1 << 24}
 #: The powers of the polynomial.
 POWERS = range(2, 8)
 

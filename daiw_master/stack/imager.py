@@ -40,7 +40,7 @@ WINDOW_HOPS = 11
 #: A sample depends on hops this far away: the window, the least gain nearby, its average, and the line.
 HOPS_REACH = 2 * WINDOW_HOPS + 1
 #: Samples worked on at a time.
-PART = 2**17
+PART = 2**18
 #: Below this mid power (-100 dB) there is no correlation to protect.
 QUIET_POWER = 1e-10
 #: The floor fades in over this much above -1, so that -1 is exactly off.
