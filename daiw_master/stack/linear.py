@@ -23,8 +23,8 @@ from torch.nn import functional
 
 from daiw_master.stack.frames import AT_ONCE, FILLED, GROUP, frame, power_of_two
 
-#: A sound's transforms are kept for so many ways of cutting it. Groups come in order of their rooms'
-#: length, so that old ways hardly come again, and each takes 16 bytes a sample and overlap.
+#: A sound's transforms are kept for so many ways of cutting it into frames. Groups come in order of their
+#: rooms' length, so that old ways hardly come again, and each takes 16 bytes for every bin of its frames.
 CUTS_KEPT = 2
 
 
