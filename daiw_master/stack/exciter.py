@@ -64,7 +64,7 @@ QUIET, QUIET_POWER = 1e-6, 1e-12
 WEAKEST = 1e-4
 #: Hops a sample depends on beyond those of envelope and level: the lines they are drawn with.
 LINES = 4
-#: Samples made at a time.
+#: Samples made at a time: shorter parts pay more for their neighbourhood than they gain by staying nearer.
 PART = 2**18
 
 

@@ -39,7 +39,7 @@ HOP_MS = 10.0
 WINDOW_HOPS = 11
 #: A sample depends on hops this far away: the window, the least gain nearby, its average, and the line.
 HOPS_REACH = 2 * WINDOW_HOPS + 1
-#: Samples worked on at a time.
+#: Samples worked on at a time, long beside the neighbourhood that each part needs.
 PART = 2**18
 #: Below this mid power (-100 dB) there is no correlation to protect.
 QUIET_POWER = 1e-10

@@ -81,8 +81,8 @@ def spread(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
 def gathered(frames: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     """What frames (..., frames, inputs) give to their neighbourhood, summed: (..., n + 2 reach).
 
-    The adjoint of `spread`, `matrix` (inputs, FRAME + 2 reach): products in place of windows, so that
-    nothing at the high rate is copied.
+    The adjoint of `spread`, `matrix` (inputs, FRAME + 2 reach): a kernel, or products in place of windows,
+    so that nothing at the high rate is copied.
     """
     lead, (count, inputs) = frames.shape[:-2], frames.shape[-2:]
     if _worth_a_kernel(frames):
